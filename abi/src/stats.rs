@@ -1,0 +1,177 @@
+//! Events and statistics (version 0).
+use crate::record;
+
+/// Event kinds.
+pub mod event {
+    /// A child ended; `source` is its fiber number.
+    pub const CHILD_ENDED: u32 = 0;
+    /// A channel's other side was restarted.
+    pub const RESTARTED: u32 = 1;
+    /// A capability is parked in a channel.
+    pub const CAPABILITY: u32 = 2;
+}
+
+record! {
+    /// One latched event, the payload of a message received from EVENTS.
+    Event: 24 {
+        /// [`event`].
+        0 kind: u32,
+        /// Fiber or slot concerned.
+        4 source: u32,
+        /// How often since it was last taken.
+        8 count: u32,
+        /// Generation, for RESTARTED.
+        12 generation: u32,
+        /// By kind.
+        16 arg: u64,
+    }
+}
+
+/// STATS class: the whole cell, [`SystemStats`]; index 0.
+pub const CLASS_SYSTEM: u32 = 0;
+/// STATS class: the fiber in place `index`, [`FiberStats`]; `NotFound` past the last place, `Empty` for a free one.
+/// Of others only for a domain pledged AUDIT.
+pub const CLASS_FIBER: u32 = 1;
+
+/// States of a fiber.
+pub mod state {
+    #![allow(missing_docs, reason = "the names are those of the table in docs/abi/stats.md")]
+    pub const READY: u8 = 1;
+    pub const RUNNING: u8 = 2;
+    pub const WAITING: u8 = 3;
+    /// Out of energy until its window ends.
+    pub const THROTTLED: u8 = 4;
+    pub const ENDED: u8 = 5;
+    /// Names; 0 is a free place.
+    pub const NAMES: [&str; 6] = ["free", "ready", "running", "waiting", "throttled", "ended"];
+}
+
+/// Why a fiber ended.
+pub mod end {
+    #![allow(missing_docs, reason = "the names are those of the table in docs/abi/stats.md")]
+    pub const RUNS: u8 = 0;
+    pub const EXIT: u8 = 1;
+    pub const KILLED: u8 = 2;
+    pub const PAGE_FAULT: u8 = 3;
+    pub const ILLEGAL: u8 = 4;
+    pub const ALIGNMENT: u8 = 5;
+    pub const PLEDGE: u8 = 6;
+    pub const STRIKES: u8 = 7;
+    pub const OTHER: u8 = 8;
+    /// Names in the order of the numbers.
+    pub const NAMES: [&str; 9] = [
+        "runs",
+        "exit",
+        "killed",
+        "page fault",
+        "illegal instruction",
+        "misaligned access",
+        "pledge violation",
+        "third strike",
+        "other fault",
+    ];
+}
+
+record! {
+    /// About one fiber: answer of `meta(SELF)`, `meta(STATS)` and `recv` on FIBER (there in 2 parts, see [`FiberEnd`]).
+    FiberStats: 128 {
+        /// Number of the fiber, never reused within a boot.
+        0 fiber: u32,
+        /// Number of its domain.
+        4 domain: u32,
+        /// Number of the fiber that spawned it.
+        8 parent: u32,
+        /// [`state`].
+        12 state: u8,
+        /// [`end`].
+        13 end: u8,
+        /// Spectrum.
+        14 spectrum: u8,
+        /// Policy of its domain.
+        15 policy: u8,
+        /// Pledge mask.
+        16 pledge: u64,
+        /// J left in this window.
+        24 energy_left: i64,
+        /// J per window.
+        32 energy_budget: u64,
+        /// ns of processor time so far.
+        40 time: u64,
+        /// Bytes of memory of its domain.
+        48 memory: u64,
+        /// Deadlines missed.
+        56 missed: u32,
+        /// Strikes.
+        60 strikes: u32,
+        /// Exit code, or the faulting address.
+        64 code: u64,
+        /// Program counter at the end.
+        72 pc: u64,
+        /// Blinks so far.
+        80 blinks: u32,
+        /// Slots in use.
+        84 slots: u32,
+        /// 0.
+        88 zero: [u8; 8],
+        /// Name of its image or service.
+        96 name: [u8; 32],
+    }
+}
+
+record! {
+    /// Payload of the message received from FIBER; `Empty` while it runs.
+    FiberEnd: 48 {
+        /// Number of the fiber.
+        0 fiber: u32,
+        /// [`end`].
+        4 end: u8,
+        /// 0.
+        5 zero: [u8; 3],
+        /// Exit code, or the faulting address.
+        8 code: u64,
+        /// Program counter.
+        16 pc: u64,
+        /// ns of processor time.
+        24 time: u64,
+        /// First 16 bytes of its name.
+        32 name: [u8; 16],
+    }
+}
+
+record! {
+    /// About the cell.
+    SystemStats: 128 {
+        /// Bytes of RAM.
+        0 ram: u64,
+        /// Bytes free for extents.
+        8 free: u64,
+        /// Largest extent that could be given out, bytes.
+        16 largest: u64,
+        /// Bytes of kernel, tables and archive.
+        24 kernel: u64,
+        /// Fibers alive.
+        32 fibers: u32,
+        /// Domains alive.
+        36 domains: u32,
+        /// Timer interrupts.
+        40 timer_interrupts: u64,
+        /// Interrupts of devices.
+        48 device_interrupts: u64,
+        /// Syscalls.
+        56 calls: u64,
+        /// Switches between domains.
+        64 switches: u64,
+        /// TLB maintenance operations issued.
+        72 tlb_maintenance: u64,
+        /// Times the core went to sleep.
+        80 idles: u64,
+        /// ns the core was asleep.
+        88 idle_time: u64,
+        /// Fibers ended by a fault.
+        96 faults: u64,
+        /// ns since boot of the first instruction of the first NPL.
+        104 first_npl: u64,
+        /// 0.
+        112 zero: [u8; 16],
+    }
+}

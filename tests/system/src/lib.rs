@@ -1,0 +1,1 @@
+//! Whole profiles booted in QEMU and judged from outside.
