@@ -28,7 +28,6 @@ impl Kind {
     #[must_use]
     pub const fn verbs(self) -> u8 {
         let own = match self {
-            Self::SELF => return 0,
             Self::EVENTS => return verb::RECV,
             Self::CHANNEL => verb::SEND | verb::RECV | verb::MAP,
             Self::MEMORY | Self::DMA | Self::DEVICE => verb::MAP,
@@ -36,6 +35,7 @@ impl Kind {
             Self::FACTORY => verb::SPAWN,
             Self::CLOCK => verb::TICK | verb::SEND,
             Self::POWER => verb::SEND,
+            // SELF, and numbers outside the list.
             _ => return 0,
         };
         own | verb::MASK | verb::GRANT
