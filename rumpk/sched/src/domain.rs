@@ -1,0 +1,143 @@
+//! One domain's energy, window by window.
+use crate::admission::VOID;
+use abi::pledge::WINDOW_NS;
+
+/// Clean windows after which strikes are forgotten.
+pub(crate) const CLEAN_WINDOWS: u64 = 64;
+
+/// What the scheduler keeps about a domain. Which sets it is in stands in the masks of
+/// [`Harmonic`](crate::Harmonic).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Domain {
+    /// ns left in this window; below zero: debt. In Void so much that no uptime uses it up.
+    pub(crate) energy: i64,
+    /// ns per window; 0 in Void.
+    pub(crate) budget: i64,
+    /// End of the window; in Void never.
+    pub(crate) deadline: u64,
+    /// Since when there was no strike: the end of the window of the last one.
+    pub(crate) clean_from: u64,
+    pub(crate) missed: u32,
+    pub(crate) spectrum: u8,
+    pub(crate) strikes: u8,
+    /// Reached the end of energy without a yield or wait in this window.
+    pub(crate) struck: bool,
+    /// Yielded or waited in this window.
+    pub(crate) cooperated: bool,
+}
+
+impl Domain {
+    pub(crate) const NONE: Self = Self {
+        energy: 0,
+        budget: 0,
+        deadline: 0,
+        clean_from: 0,
+        missed: 0,
+        spectrum: VOID,
+        strikes: 0,
+        struck: false,
+        cooperated: false,
+    };
+
+    /// A domain that has not woken yet. Its window begins with its first wake.
+    pub(crate) fn new(spectrum: u8, budget: u64) -> Self {
+        let mut new = Self { spectrum, budget: budget as i64, ..Self::NONE };
+        new.energy = new.budget;
+        new.free_of_windows();
+        new
+    }
+
+    pub(crate) fn window(&self) -> u64 {
+        WINDOW_NS[usize::from(self.spectrum & 3)]
+    }
+
+    /// In Void there are no windows, and subtracting from what is left needs no test.
+    fn free_of_windows(&mut self) {
+        if self.spectrum == VOID {
+            (self.energy, self.budget, self.deadline) = (i64::MAX, 0, u64::MAX);
+        }
+    }
+
+    /// Goes down to `spectrum`: the same energy in a longer window, so that what was admitted still fits.
+    pub(crate) fn lower(&mut self, spectrum: u8) {
+        let before = self.window();
+        self.spectrum = spectrum;
+        self.deadline = self.deadline.saturating_add(self.window() - before);
+        self.free_of_windows();
+    }
+
+    /// The constant-bandwidth rule for a domain that wakes at `now`; `response` is the longest from ready to
+    /// done in its spectrum. Without energy afterwards it has to sleep until [`Self::paid_at`].
+    pub(crate) fn wake(&mut self, now: u64, response: u64) {
+        if self.deadline <= now {
+            self.pay(now);
+        }
+        let window = self.window();
+        if self.energy <= 0 || self.deadline > now + window {
+            return;
+        }
+        let left = self.deadline.saturating_sub(now);
+        let (q, full) = (self.energy as u64, self.budget as u64);
+        if q * window <= full * left && left >= response {
+            return;
+        }
+        // A window from now on, with the share of the time by which it ends later: q = Q where the old pair asked for
+        // more than its bandwidth. Where it asked for less but its end is too near to be promised (a later
+        // deadline may be running), this keeps the bandwidth; keeping the pair would miss.
+        let share = (full * (window - left)).div_ceil(window);
+        self.energy = (q + share).min(full) as i64;
+        self.deadline = now + window;
+        self.next_window(now);
+    }
+
+    /// The windows that ended by `now` pay their budgets, and the one that `now` lies in begins, in phase.
+    pub(crate) fn pay(&mut self, now: u64) {
+        let Some(late) = now.checked_sub(self.deadline) else { return };
+        let ended = late / self.window() + 1;
+        let paid = i64::try_from(ended).unwrap_or(i64::MAX).saturating_mul(self.budget);
+        self.energy = self.energy.saturating_add(paid).min(self.budget);
+        self.deadline += ended * self.window();
+        self.next_window(now);
+    }
+
+    /// The deadline passed with energy left and work to do: counted, and a window begins now.
+    pub(crate) fn miss(&mut self, now: u64) {
+        let ended = now.saturating_sub(self.deadline) / self.window() + 1;
+        self.missed = self.missed.saturating_add(u32::try_from(ended).unwrap_or(u32::MAX));
+        self.energy = self.budget;
+        self.deadline = now + self.window();
+        self.next_window(now);
+    }
+
+    /// When a domain without energy has some again: the end of the window whose budget pays its debt.
+    pub(crate) fn paid_at(&self) -> u64 {
+        let debt = self.energy.min(0).unsigned_abs();
+        let more = debt / (self.budget.max(1) as u64);
+        self.deadline.saturating_add(more.saturating_mul(self.window()))
+    }
+
+    /// Energy ended at `now`. The number of strikes, if this is one.
+    pub(crate) fn strike(&mut self, now: u64) -> Option<u8> {
+        if self.cooperated || self.struck {
+            return None;
+        }
+        self.forget(now);
+        self.struck = true;
+        self.strikes = (self.strikes + 1).min(3);
+        self.clean_from = self.deadline;
+        Some(self.strikes)
+    }
+
+    /// Counted in time, not in windows begun: short sleeps begin many of them.
+    fn forget(&mut self, now: u64) {
+        let clean = CLEAN_WINDOWS.saturating_mul(self.window());
+        if now >= self.clean_from.saturating_add(clean) {
+            self.strikes = 0;
+        }
+    }
+
+    fn next_window(&mut self, now: u64) {
+        self.forget(now);
+        (self.struck, self.cooperated) = (false, false);
+    }
+}
