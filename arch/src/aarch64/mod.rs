@@ -1,0 +1,341 @@
+//! aarch64 at EL1: QEMU `virt`, GICv3, virtual timer, PSCI by `smc`.
+//!
+//! Sections cited are those of the Arm Architecture Reference Manual, DDI 0487.
+
+mod frame;
+mod gic;
+mod mmu;
+mod start;
+mod time;
+mod user;
+mod vectors;
+
+pub use frame::Frame;
+pub use mmu::Space;
+pub use vectors::direct_entry;
+
+use crate::contract::{BadAddress, Machine, Memory, NoTable, TIMER, TablePool, UserAddr};
+use abi::boot::{Handoff, virt};
+use core::arch::asm;
+use core::cell::UnsafeCell;
+
+/// Reads a system register.
+macro_rules! read {
+    ($register:literal) => {{
+        let value: u64;
+        // SAFETY: reading this register at EL1 changes nothing.
+        unsafe {
+            core::arch::asm!(concat!("mrs {}, ", $register), out(reg) value,
+                options(nomem, nostack, preserves_flags))
+        };
+        value
+    }};
+}
+/// Writes a system register. Ordered with memory accesses around it.
+macro_rules! write {
+    ($register:literal, $value:expr) => {{
+        let value: u64 = $value;
+        // SAFETY: the register belongs to this crate; each use says what the value does.
+        unsafe {
+            core::arch::asm!(concat!("msr ", $register, ", {}"), in(reg) value,
+                options(nostack, preserves_flags))
+        };
+    }};
+}
+/// Instructions that only order or synchronise.
+macro_rules! barrier {
+    ($text:literal) => {{
+        // SAFETY: a barrier has no operands and changes no state that Rust knows of.
+        unsafe { core::arch::asm!($text, options(nostack, preserves_flags)) };
+    }};
+}
+pub(crate) use {barrier, read, write};
+
+/// Where the kernel sees physical memory: address 0 of it.
+pub const LINEAR: u64 = 0xFFFF_FF80_0000_0000;
+
+/// The one value that a core's handlers share. Only traps reach it, and the kernel runs with interrupts masked.
+pub struct CoreCell<T>(UnsafeCell<T>);
+
+// SAFETY: one core, and no handler runs inside another: the kernel masks interrupts and a fault in it does not return.
+unsafe impl<T> Sync for CoreCell<T> {}
+
+impl<T> CoreCell<T> {
+    /// Wraps the value.
+    pub const fn new(value: T) -> Self {
+        Self(UnsafeCell::new(value))
+    }
+    /// The value, for the duration of one trap.
+    ///
+    /// # Safety
+    /// The caller is the only handler that runs, and drops the reference before it returns to the vector.
+    #[allow(clippy::mut_from_ref, reason = "exclusive by the caller's promise")]
+    pub unsafe fn get(&self) -> &mut T {
+        // SAFETY: exclusive by the caller's promise.
+        unsafe { &mut *self.0.get() }
+    }
+}
+
+/// One core of the `virt` board.
+pub struct Aarch64 {
+    ram: (u64, u64),
+    time: time::Scale,
+    timer_at: u64,
+    maintenance: u64,
+    isolated: bool,
+    distributor: gic::Gic,
+    has_random: bool,
+}
+
+impl Aarch64 {
+    /// Takes over from [`start`]: final translation tables, vectors, interrupt controller, timer.
+    /// `isolated` is false for a unikernel, whose application runs at EL1.
+    #[must_use]
+    pub fn new(handoff: &Handoff, isolated: bool) -> Self {
+        mmu::kernel_tables(handoff.ram, handoff.ram_len);
+        vectors::install();
+        let mut machine = Self {
+            ram: (handoff.ram, handoff.ram_len),
+            time: time::Scale::new(handoff.started),
+            timer_at: 0,
+            maintenance: 0,
+            isolated,
+            distributor: gic::Gic::new(handoff.gicd, handoff.gicr),
+            // ID_AA64ISAR0_EL1.RNDR (D24.2.73).
+            has_random: read!("ID_AA64ISAR0_EL1") >> 60 & 0xF == 1,
+        };
+        machine.distributor.start(virt::VTIMER_INTID);
+        machine.set_timer(u64::MAX);
+        start::lock_registers(isolated);
+        machine
+    }
+
+    /// Pointer to RAM; panics where `pa` and `len` leave it.
+    fn pointer(&self, pa: u64, len: usize) -> *mut u8 {
+        let (base, ram_len) = self.ram;
+        let inside = pa >= base
+            && (len as u64) <= ram_len
+            && pa - base <= ram_len - len as u64;
+        assert!(inside, "physical address {pa:#x}+{len:#x} outside of RAM");
+        (LINEAR + pa) as *mut u8
+    }
+    fn word(&self, pa: u64) -> *mut u32 {
+        assert!(pa & 3 == 0, "misaligned word {pa:#x}");
+        self.pointer(pa, 4).cast()
+    }
+    fn words(&self, pa: u64, count: usize) -> *mut u64 {
+        assert!(pa & 7 == 0, "misaligned words {pa:#x}");
+        self.pointer(pa, count * 8).cast()
+    }
+
+    fn psci(&mut self, function: u64) -> ! {
+        // SAFETY: PSCI (DEN0022) SYSTEM_OFF and SYSTEM_RESET by SMC take no memory; they do not return.
+        unsafe { asm!("smc #0", inout("x0") function => _, options(nostack)) };
+        loop {
+            barrier!("wfi");
+        }
+    }
+}
+
+impl Machine for Aarch64 {
+    type Frame = Frame;
+    type Space = Space;
+    const OFF: Self = Self {
+        ram: (0, 0),
+        time: time::Scale::OFF,
+        timer_at: 0,
+        maintenance: 0,
+        isolated: false,
+        distributor: gic::Gic::OFF,
+        has_random: false,
+    };
+
+    #[inline]
+    fn now(&self) -> u64 {
+        self.time.now()
+    }
+    fn counter_hz(&self) -> u64 {
+        read!("CNTFRQ_EL0")
+    }
+    #[inline]
+    fn set_timer(&mut self, at: u64) {
+        if at == self.timer_at {
+            return;
+        }
+        self.timer_at = at;
+        if at == u64::MAX {
+            write!("CNTV_CTL_EL0", 0);
+        } else {
+            write!("CNTV_CVAL_EL0", self.time.ticks(at));
+            write!("CNTV_CTL_EL0", 1);
+        }
+    }
+    fn idle(&mut self) {
+        // The write to the timer must be complete before the core sleeps (D12.2.4).
+        barrier!("isb");
+        barrier!("dsb sy");
+        barrier!("wfi");
+    }
+
+    fn interrupt(&mut self) -> Option<u32> {
+        let intid = gic::acknowledge()?;
+        if intid == virt::VTIMER_INTID {
+            write!("CNTV_CTL_EL0", 0);
+            self.timer_at = u64::MAX;
+            // The line is level: it must have fallen before the interrupt ends.
+            barrier!("isb");
+            gic::end(intid);
+            return Some(TIMER);
+        }
+        Some(intid)
+    }
+    fn end_interrupt(&mut self, intid: u32) {
+        gic::end(intid);
+    }
+    fn mask_interrupt(&mut self, intid: u32, masked: bool) {
+        self.distributor.mask(intid, masked);
+    }
+    fn prepare_interrupt(&mut self, intid: u32, edge: bool) {
+        self.distributor.prepare(intid, edge);
+    }
+
+    fn ram(&self) -> (u64, u64) {
+        self.ram
+    }
+    fn bytes(&self, pa: u64, len: usize) -> &[u8] {
+        let pointer = self.pointer(pa, len);
+        // SAFETY: inside RAM, which is mapped; what fibers write there meanwhile cannot run on this core.
+        unsafe { core::slice::from_raw_parts(pointer, len) }
+    }
+    fn bytes_mut(&mut self, pa: u64, len: usize) -> &mut [u8] {
+        let pointer = self.pointer(pa, len);
+        // SAFETY: as in `bytes`, and exclusive through `&mut self`.
+        unsafe { core::slice::from_raw_parts_mut(pointer, len) }
+    }
+    fn sync_code(&mut self, pa: u64, len: usize) {
+        let start = self.pointer(pa, len) as u64;
+        for line in (start & !63..start + len as u64).step_by(64) {
+            // SAFETY: cleaning a line to the point of unification changes no value (D7.5.9). 64 bytes is no longer
+            // than any line.
+            unsafe { asm!("dc cvau, {}", in(reg) line, options(nostack, preserves_flags)) };
+        }
+        barrier!("dsb ish");
+        barrier!("ic iallu");
+        barrier!("dsb ish");
+        barrier!("isb");
+    }
+    #[inline]
+    fn load_acquire(&self, pa: u64) -> u32 {
+        let word = self.word(pa);
+        let value: u32;
+        // SAFETY: an aligned word in RAM.
+        unsafe {
+            asm!("ldar {:w}, [{}]", out(reg) value, in(reg) word, options(nostack, preserves_flags));
+        };
+        value
+    }
+    #[inline]
+    fn store_release(&self, pa: u64, value: u32) {
+        let word = self.word(pa);
+        // SAFETY: an aligned word in RAM.
+        unsafe {
+            asm!("stlr {:w}, [{}]", in(reg) value, in(reg) word, options(nostack, preserves_flags));
+        };
+    }
+    #[inline]
+    fn fence(&self) {
+        core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
+    }
+    #[inline]
+    fn read_words(&self, pa: u64, to: &mut [u64]) {
+        let from = self.words(pa, to.len());
+        for (i, word) in to.iter_mut().enumerate() {
+            let at = from.wrapping_add(i);
+            // SAFETY: aligned and in RAM; read once, as another side may write.
+            *word = unsafe { at.read_volatile() };
+        }
+    }
+    #[inline]
+    fn write_words(&self, pa: u64, from: &[u64]) {
+        let to = self.words(pa, from.len());
+        for (i, word) in from.iter().enumerate() {
+            let at = to.wrapping_add(i);
+            // SAFETY: aligned and in RAM.
+            unsafe { at.write_volatile(*word) };
+        }
+    }
+
+    fn new_space(&mut self, tag: u16, pool: &mut TablePool) -> Result<Space, NoTable> {
+        mmu::new_space(self, tag, pool)
+    }
+    fn tags(&self) -> u32 {
+        mmu::tags()
+    }
+    fn map(
+        &mut self,
+        space: &Space,
+        pool: &mut TablePool,
+        va: u64,
+        pa: u64,
+        len: u64,
+        perms: u8,
+        memory: Memory,
+    ) -> Result<(), NoTable> {
+        let attributes = mmu::attributes(perms, memory, self.isolated);
+        mmu::map(self, space, pool, va, pa, len, attributes)
+    }
+    fn unmap(&mut self, space: &Space, va: u64, len: u64) {
+        mmu::unmap(self, space, va, len);
+        self.maintenance += len / abi::PAGE as u64;
+    }
+    #[inline]
+    fn activate(&mut self, space: &Space) {
+        mmu::activate(space);
+    }
+    fn retire(&mut self, space: &Space) {
+        mmu::retire(space);
+        self.maintenance += 1;
+    }
+    fn tlb_maintenance(&self) -> u64 {
+        self.maintenance
+    }
+
+    fn copy_in(&mut self, from: UserAddr, to: &mut [u8]) -> Result<(), BadAddress> {
+        user::copy_in(from.0, to, self.isolated)
+    }
+    fn copy_out(&mut self, to: UserAddr, from: &[u8]) -> Result<(), BadAddress> {
+        user::copy_out(to.0, from, self.isolated)
+    }
+
+    #[inline]
+    fn enter(&mut self, frame: &mut Frame) {
+        write!("TPIDR_EL1", core::ptr::from_mut(frame) as u64);
+    }
+    #[inline]
+    fn allow_floating(&mut self, allowed: bool) {
+        // CPACR_EL1.FPEN (D24.2.34): 01 traps EL0 only, 11 traps nothing. The exception return synchronises.
+        write!("CPACR_EL1", if allowed { 3 << 20 } else { 1 << 20 });
+    }
+    fn swap_floating(&mut self, from: Option<&mut Frame>, to: &mut Frame) {
+        frame::swap_floating(from, to);
+    }
+
+    fn random(&mut self) -> Option<u64> {
+        if !self.has_random {
+            return None;
+        }
+        let (value, none): (u64, u64);
+        // SAFETY: RNDR (D24.2.162) is there; it sets Z when it has no number.
+        unsafe {
+            asm!("mrs {}, S3_3_C2_C4_0", "cset {}, eq", out(reg) value, out(reg) none,
+                options(nomem, nostack))
+        };
+        (none == 0).then_some(value)
+    }
+    fn power_off(&mut self) -> ! {
+        self.psci(0x8400_0008)
+    }
+    fn reset(&mut self) -> ! {
+        self.psci(0x8400_0009)
+    }
+}

@@ -1,0 +1,81 @@
+//! The fiber's memory, reached with the fiber's rights (LDTR and STTR, C6.2).
+//!
+//! The loops below are the only instructions of the kernel that may fault. The vectors know their range and let a fault
+//! in it return 1 instead of a panic, so that any address may be tried.
+use crate::contract::BadAddress;
+use core::arch::global_asm;
+
+/// One loop: doublewords while source and destination allow, then bytes. x0 from, x1 to, x2 length; x0 = 0 when done.
+macro_rules! copy {
+    ($name:literal, $load8:literal, $store8:literal, $load1:literal, $store1:literal) => {
+        global_asm!(
+            concat!(".global ", $name),
+            concat!($name, ":"),
+            "orr x3, x0, x1",
+            "tst x3, #7",
+            "b.ne 2f",
+            "1: cmp x2, #8",
+            "b.lo 2f",
+            concat!($load8, " x4, [x0]"),
+            concat!($store8, " x4, [x1]"),
+            "add x0, x0, #8",
+            "add x1, x1, #8",
+            "sub x2, x2, #8",
+            "b 1b",
+            "2: cbz x2, 3f",
+            concat!($load1, " w4, [x0]"),
+            concat!($store1, " w4, [x1]"),
+            "add x0, x0, #1",
+            "add x1, x1, #1",
+            "sub x2, x2, #1",
+            "b 2b",
+            "3: mov x0, #0",
+            "ret",
+        );
+    };
+}
+global_asm!(".balign 4", ".global arch_user_start", "arch_user_start:");
+copy!("arch_copy_in", "ldtr", "str", "ldtrb", "strb");
+copy!("arch_copy_out", "ldr", "sttr", "ldrb", "sttrb");
+copy!("arch_copy_flat", "ldr", "str", "ldrb", "strb");
+global_asm!(
+    ".global arch_user_end",
+    "arch_user_end:",
+    // The vector sends a fault between the two labels here.
+    ".global arch_user_fault",
+    "arch_user_fault:",
+    "mov x0, #1",
+    "ret",
+);
+
+unsafe extern "C" {
+    fn arch_copy_in(from: u64, to: *mut u8, len: usize) -> u64;
+    fn arch_copy_out(from: *const u8, to: u64, len: usize) -> u64;
+    fn arch_copy_flat(from: u64, to: u64, len: usize) -> u64;
+}
+
+/// Reads `to.len()` bytes at `from`. In a unikernel (`isolated` false) with the kernel's own rights.
+pub fn copy_in(from: u64, to: &mut [u8], isolated: bool) -> Result<(), BadAddress> {
+    from.checked_add(to.len() as u64).ok_or(BadAddress)?;
+    let failed = if isolated {
+        // SAFETY: writes `to` only; any `from` may be tried, as a fault returns 1.
+        unsafe { arch_copy_in(from, to.as_mut_ptr(), to.len()) }
+    } else {
+        // SAFETY: as above; the application of a unikernel is part of the kernel and trusted as it.
+        unsafe { arch_copy_flat(from, to.as_mut_ptr() as u64, to.len()) }
+    };
+    if failed == 0 { Ok(()) } else { Err(BadAddress) }
+}
+
+/// Writes `from` to `to`.
+pub fn copy_out(to: u64, from: &[u8], isolated: bool) -> Result<(), BadAddress> {
+    to.checked_add(from.len() as u64).ok_or(BadAddress)?;
+    let failed = if isolated {
+        // SAFETY: STTR writes with the fiber's rights, so never the kernel's memory; a fault returns 1.
+        unsafe { arch_copy_out(from.as_ptr(), to, from.len()) }
+    } else {
+        // SAFETY: as in `copy_in`.
+        unsafe { arch_copy_flat(from.as_ptr() as u64, to, from.len()) }
+    };
+    if failed == 0 { Ok(()) } else { Err(BadAddress) }
+}

@@ -1,0 +1,273 @@
+//! Exception vectors (D1.3): the only way into the kernel once it runs.
+//!
+//! A call keeps the caller's x19 to x29 where they are, as the Rust handler keeps them, and only if another fiber runs
+//! next are they saved. Everything else that stops a fiber saves all registers first.
+use super::frame::{Frame, PC, SP, TLS};
+use super::{read, write};
+use crate::contract::Trap;
+use abi::stats::end;
+use core::arch::global_asm;
+
+global_asm!(
+    ".macro vector target",
+    ".balign 128",
+    "b \\target",
+    ".endm",
+    ".section .text.vectors, \"ax\"",
+    ".balign 2048",
+    ".global arch_vectors",
+    "arch_vectors:",
+    // Current level on SP_EL0: the application of a unikernel.
+    "vector arch_sync",
+    "vector arch_irq",
+    "vector arch_broken",
+    "vector arch_broken",
+    // Current level on SP_EL1: the kernel itself.
+    "vector arch_kernel_sync",
+    "vector arch_broken",
+    "vector arch_broken",
+    "vector arch_broken",
+    // Lower level, AArch64: fibers.
+    "vector arch_sync",
+    "vector arch_irq",
+    "vector arch_broken",
+    "vector arch_serror",
+    // Lower level, AArch32: never started.
+    "vector arch_broken",
+    "vector arch_broken",
+    "vector arch_broken",
+    "vector arch_broken",
+    // A call, or a fault. EC 0x15 is SVC (D24.2.40).
+    "arch_sync:",
+    "str x30, [sp, #-16]!",
+    "mrs x30, ESR_EL1",
+    "lsr x30, x30, #26",
+    "cmp x30, #0x15",
+    "b.ne arch_fault",
+    "mov x6, x8",
+    "bl rumpk_syscall",
+    "cmp x0, #0",
+    "b.gt arch_switch",
+    "ldr x30, [sp], #16",
+    ".macro forget",
+    "mov x2, xzr",
+    "mov x3, xzr",
+    "mov x4, xzr",
+    "mov x5, xzr",
+    "mov x6, xzr",
+    "mov x7, xzr",
+    "mov x8, xzr",
+    "mov x9, xzr",
+    "mov x10, xzr",
+    "mov x11, xzr",
+    "mov x12, xzr",
+    "mov x13, xzr",
+    "mov x14, xzr",
+    "mov x15, xzr",
+    "mov x16, xzr",
+    "mov x17, xzr",
+    "mov x18, xzr",
+    ".endm",
+    "forget",
+    "eret",
+    // The call gives the core away. x0 and x1 of the frame are the kernel's; the others that a call does not keep are zero.
+    "arch_switch:",
+    "ldr x30, [sp], #16",
+    "mrs x9, ELR_EL1",
+    "mrs x10, SPSR_EL1",
+    "arch_save_kept:",
+    "mrs x0, TPIDR_EL1",
+    "cbz x0, 1f",
+    "stp xzr, xzr, [x0, #16]",
+    "stp xzr, xzr, [x0, #32]",
+    "stp xzr, xzr, [x0, #48]",
+    "stp xzr, xzr, [x0, #64]",
+    "stp xzr, xzr, [x0, #80]",
+    "stp xzr, xzr, [x0, #96]",
+    "stp xzr, xzr, [x0, #112]",
+    "stp xzr, xzr, [x0, #128]",
+    "stp xzr, x19, [x0, #144]",
+    "stp x20, x21, [x0, #160]",
+    "stp x22, x23, [x0, #176]",
+    "stp x24, x25, [x0, #192]",
+    "stp x26, x27, [x0, #208]",
+    "stp x28, x29, [x0, #224]",
+    "mrs x8, SP_EL0",
+    "stp x30, x8, [x0, #240]",
+    "stp x9, x10, [x0, #{PC}]",
+    "mrs x9, TPIDR_EL0",
+    "str x9, [x0, #{TLS}]",
+    "1: bl rumpk_schedule",
+    "b arch_resume",
+    // Anything else: all registers.
+    "arch_fault:",
+    "ldr x30, [sp], #16",
+    "str x0, [sp, #-16]!",
+    "mov x0, #1",
+    "b arch_save",
+    "arch_serror:",
+    "str x0, [sp, #-16]!",
+    "mov x0, #2",
+    "b arch_save",
+    "arch_irq:",
+    "str x0, [sp, #-16]!",
+    "mov x0, #0",
+    "arch_save:",
+    "stp x0, x1, [sp, #-16]!",
+    "mrs x0, TPIDR_EL1",
+    "stp x2, x3, [x0, #16]",
+    "stp x4, x5, [x0, #32]",
+    "stp x6, x7, [x0, #48]",
+    "stp x8, x9, [x0, #64]",
+    "stp x10, x11, [x0, #80]",
+    "stp x12, x13, [x0, #96]",
+    "stp x14, x15, [x0, #112]",
+    "stp x16, x17, [x0, #128]",
+    "stp x18, x19, [x0, #144]",
+    "stp x20, x21, [x0, #160]",
+    "stp x22, x23, [x0, #176]",
+    "stp x24, x25, [x0, #192]",
+    "stp x26, x27, [x0, #208]",
+    "stp x28, x29, [x0, #224]",
+    "mrs x8, SP_EL0",
+    "stp x30, x8, [x0, #240]",
+    "mrs x9, ELR_EL1",
+    "mrs x10, SPSR_EL1",
+    "stp x9, x10, [x0, #{PC}]",
+    "mrs x9, TPIDR_EL0",
+    "str x9, [x0, #{TLS}]",
+    "ldp x10, x1, [sp], #16",
+    "ldr x9, [sp], #16",
+    "stp x9, x1, [x0]",
+    "mov x0, x10",
+    "bl arch_trap",
+    // x0: the frame that runs next.
+    "arch_resume:",
+    "ldp x9, x10, [x0, #{PC}]",
+    "msr ELR_EL1, x9",
+    "msr SPSR_EL1, x10",
+    "ldr x9, [x0, #{TLS}]",
+    "msr TPIDR_EL0, x9",
+    "ldp x30, x8, [x0, #240]",
+    "msr SP_EL0, x8",
+    "ldp x2, x3, [x0, #16]",
+    "ldp x4, x5, [x0, #32]",
+    "ldp x6, x7, [x0, #48]",
+    "ldp x8, x9, [x0, #64]",
+    "ldp x10, x11, [x0, #80]",
+    "ldp x12, x13, [x0, #96]",
+    "ldp x14, x15, [x0, #112]",
+    "ldp x16, x17, [x0, #128]",
+    "ldp x18, x19, [x0, #144]",
+    "ldp x20, x21, [x0, #160]",
+    "ldp x22, x23, [x0, #176]",
+    "ldp x24, x25, [x0, #192]",
+    "ldp x26, x27, [x0, #208]",
+    "ldp x28, x29, [x0, #224]",
+    "ldp x0, x1, [x0]",
+    "eret",
+    // A fault in the kernel. In the loops that touch a fiber's memory it is an answer; else the end.
+    "arch_kernel_sync:",
+    "msr TPIDRRO_EL0, x30",
+    "mrs x30, ELR_EL1",
+    "adrp x4, arch_user_start",
+    "add x4, x4, :lo12:arch_user_start",
+    "cmp x30, x4",
+    "b.lo arch_broken",
+    "adrp x4, arch_user_end",
+    "add x4, x4, :lo12:arch_user_end",
+    "cmp x30, x4",
+    "b.hs arch_broken",
+    "adrp x4, arch_user_fault",
+    "add x4, x4, :lo12:arch_user_fault",
+    "msr ELR_EL1, x4",
+    "mrs x30, TPIDRRO_EL0",
+    "msr TPIDRRO_EL0, xzr",
+    "eret",
+    // Whatever stack broke, the panic has one of its own.
+    "arch_broken:",
+    "adrp x9, arch_panic_top",
+    "add x9, x9, :lo12:arch_panic_top",
+    "mov sp, x9",
+    "mrs x0, ELR_EL1",
+    "mrs x1, FAR_EL1",
+    "mrs x2, ESR_EL1",
+    "b rumpk_broken",
+    // Entries of a unikernel: the application at EL1 on SP_EL0 calls; the kernel runs on SP_EL1 with interrupts masked.
+    ".macro direct number",
+    ".balign 16",
+    "mov x6, #\\number",
+    "b arch_direct",
+    ".endm",
+    ".balign 16",
+    ".global arch_direct_entries",
+    "arch_direct_entries:",
+    "direct 0", "direct 1", "direct 2", "direct 3", "direct 4", "direct 5", "direct 6",
+    "direct 7", "direct 8", "direct 9", "direct 10", "direct 11", "direct 12",
+    "arch_direct:",
+    "msr DAIFSet, #15",
+    "msr SPSel, #1",
+    "str x30, [sp, #-16]!",
+    "bl rumpk_syscall",
+    "cmp x0, #0",
+    "ldr x30, [sp], #16",
+    "b.gt 2f",
+    "forget",
+    "msr SPSel, #0",
+    "msr DAIFClr, #15",
+    "ret",
+    "2: mov x9, x30",
+    "mov x10, #4",
+    "b arch_save_kept",
+    ".text",
+    PC = const PC,
+    TLS = const TLS,
+);
+const _: () = assert!(SP == 248 && PC == 256);
+
+unsafe extern "C" {
+    static arch_vectors: u8;
+    static arch_direct_entries: u8;
+    fn rumpk_trap(trap: &Trap) -> *mut Frame;
+}
+
+/// Address of direct entry `number`.
+pub fn direct_entry(number: usize) -> u64 {
+    (&raw const arch_direct_entries) as u64 + number as u64 * 16
+}
+
+/// Points the core at the vectors.
+pub fn install() {
+    write!("VBAR_EL1", (&raw const arch_vectors) as u64);
+    super::barrier!("isb");
+}
+
+/// Syndromes that matter (ESR_EL1.EC, D24.2.40).
+fn decode(syndrome: u64) -> Trap {
+    let address = read!("FAR_EL1");
+    let fault = |cause, address| Trap::Fault { cause, address, syndrome };
+    match syndrome >> 26 {
+        // FP/SIMD access.
+        0x07 => Trap::Floating,
+        // Aborts from a lower level; 0x21 is the alignment status code.
+        0x20 | 0x21 => fault(end::PAGE_FAULT, address),
+        0x24 | 0x25 if syndrome & 0x3F == 0x21 => fault(end::ALIGNMENT, address),
+        0x24 | 0x25 => fault(end::PAGE_FAULT, address),
+        0x22 | 0x26 => fault(end::ALIGNMENT, address),
+        // Unknown, trapped register or WFI, SVE, pointer authentication, HVC, SMC, BRK.
+        0x00 | 0x01 | 0x09 | 0x16 | 0x17 | 0x18 | 0x19 | 0x1D | 0x3C => fault(end::ILLEGAL, 0),
+        _ => fault(end::OTHER, address),
+    }
+}
+
+/// `what`: 0 interrupt, 1 synchronous, 2 SError.
+#[unsafe(no_mangle)]
+extern "C" fn arch_trap(what: u64) -> *mut Frame {
+    let trap = match what {
+        0 => Trap::Interrupt,
+        1 => decode(read!("ESR_EL1")),
+        _ => Trap::Fault { cause: end::OTHER, address: 0, syndrome: read!("ESR_EL1") },
+    };
+    // SAFETY: the kernel's handler, called once per trap with the fiber's registers saved.
+    unsafe { rumpk_trap(&trap) }
+}
