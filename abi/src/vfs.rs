@@ -3,6 +3,9 @@ use crate::record;
 
 /// Console channels: the payload is `len` bytes of the stream.
 pub const CONSOLE_DATA: u16 = 1;
+/// Console out: no payload. The driver answers with the same kind and `arg`, in the channel's other direction, when all
+/// that was sent before has left the machine; `poweroff` waits for it.
+pub const CONSOLE_SYNC: u16 = 2;
 
 /// Longest path in bytes.
 pub const PATH_MAX: usize = 255;

@@ -147,7 +147,7 @@ numbers! { STATS:
 }
 
 numbers! { VFS:
-    vfs::CONSOLE_DATA = 1, vfs::PATH_MAX = 255, vfs::HANDLES = 16,
+    vfs::CONSOLE_DATA = 1, vfs::CONSOLE_SYNC = 2, vfs::PATH_MAX = 255, vfs::HANDLES = 16,
     vfs::op::OPEN = 1, vfs::op::CLOSE = 2, vfs::op::READ = 3, vfs::op::STAT = 4,
     vfs::op::LIST = 5, vfs::FILE = 0, vfs::DIRECTORY = 1,
 }

@@ -1,1 +1,49 @@
-#![no_std]
+//! Runtime of NPLs and NPKs: from the kernel's entry to `main`, and typed access to the capabilities
+//! that a fiber is born with.
+//!
+//! A program is entered with its argument block and the address of the SysTable. Everything it asks
+//! of the kernel goes through the table's entries: in an isolated system each is a gate page that
+//! traps, in a unikernel the kernel's function itself, so one source serves both. Waiting is always
+//! the call `wait`; nothing here polls.
+//!
+//! | module | what it gives |
+//! |---|---|
+//! | [`sys`] | the 13 entries, with slices for addresses |
+//! | [`channel`] | messages through the kernel, and rings mapped into the own domain |
+//! | [`wait`] | waiting for several capabilities at once |
+//! | [`object`] | clock, interrupt, device window, fiber, factory, power |
+//! | [`fs`] | files, through the VFS channel |
+//! | [`console`] | `print!`, `println!`, reading |
+//! | [`pl011`] | the PL011's registers, for its driver and for a program that owns one |
+//! | [`manifest`] | checked view of the compiled cell manifest |
+#![cfg_attr(not(test), no_std)]
+
+pub use abi;
+pub use abi::call::Error;
+
+pub mod channel;
+pub mod console;
+pub mod fs;
+pub mod manifest;
+pub mod object;
+pub mod pl011;
+mod shared;
+pub mod start;
+pub mod stats;
+pub mod sys;
+pub mod wait;
+
+pub use channel::Channel;
+pub use object::{Clock, Device, Factory, Fiber, Irq};
+pub use start::{Termination, args, enter, raw_args};
+
+/// What a call of the kernel gives.
+pub type Result<T = usize> = core::result::Result<T, Error>;
+
+/// Fills `buf` with random bytes from the kernel.
+pub fn random(buf: &mut [u8]) -> Result<()> {
+    for part in buf.chunks_mut(abi::call::meta::RANDOM_MAX) {
+        sys::meta(abi::call::meta::RANDOM, part)?;
+    }
+    Ok(())
+}
