@@ -89,17 +89,24 @@ impl Header {
     #[inline]
     #[must_use]
     pub const fn decode(raw: [u64; 2]) -> Option<Self> {
-        // Flags 15..1 are turned to the top, so that one comparison finds both faults.
-        if (raw[0] >> 17).rotate_right(15) > INLINE_MAX as u64 {
-            return None;
-        }
-        Some(Self {
+        if plausible(raw[0]) { Some(Self::split(raw)) } else { None }
+    }
+
+    #[inline]
+    pub(crate) const fn split(raw: [u64; 2]) -> Self {
+        Self {
             kind: raw[0] as u16,
             flags: (raw[0] >> 16) as u16,
             len: (raw[0] >> 32) as u32,
             arg: raw[1],
-        })
+        }
     }
+}
+
+/// Flags 15..1 clear and the length within the limit: turned to the top, the flags make one comparison of both.
+#[inline]
+pub(crate) const fn plausible(first: u64) -> bool {
+    (first >> 17).rotate_right(15) <= INLINE_MAX as u64
 }
 
 /// The part of the sender's buffer area (`area` bytes) that a checked slot describes, as (offset, length) in bytes:

@@ -1,7 +1,8 @@
 //! The side that writes.
+use crate::memory::plausible;
 use crate::{Header, Memory, Word};
 use abi::call::Error;
-use abi::ring::{FLAG_DESCRIPTOR, INLINE_MAX, Slot};
+use abi::ring::{INLINE_MAX, Slot};
 
 /// The producer's private state.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -47,18 +48,19 @@ impl Producer {
     /// `TooBig` (`len`) or `BadCall` (`flags`).
     #[inline]
     pub fn push(&mut self, memory: &impl Memory, slot: &Slot) -> Result<Pushed, Error> {
-        if slot.len as usize > INLINE_MAX {
-            return Err(Error::TooBig);
+        let header = Header::of(slot).encode();
+        if !plausible(header[0]) {
+            return Err(if slot.len as usize > INLINE_MAX {
+                Error::TooBig
+            } else {
+                Error::BadCall
+            });
         }
-        if slot.flags & !FLAG_DESCRIPTOR != 0 {
-            return Err(Error::BadCall);
+        let index = self.reserve(memory)?;
+        if header[0] >> 32 != 0 {
+            memory.write_payload(index & self.mask, &slot.payload);
         }
-        self.reserve(memory)?;
-        let index = self.write & self.mask;
-        if slot.len != 0 {
-            memory.write_payload(index, &slot.payload);
-        }
-        Ok(self.publish(memory, index, Header::of(slot)))
+        Ok(self.publish(memory, index, header))
     }
 
     /// Puts a message of 16 bytes into the ring: a kind and an argument. `Full` or `Gone`.
@@ -69,9 +71,27 @@ impl Producer {
         kind: u16,
         arg: u64,
     ) -> Result<Pushed, Error> {
-        self.reserve(memory)?;
-        let index = self.write & self.mask;
-        Ok(self.publish(memory, index, Header { kind, flags: 0, len: 0, arg }))
+        let index = self.reserve(memory)?;
+        Ok(self.publish(memory, index, Header { kind, flags: 0, len: 0, arg }.encode()))
+    }
+
+    /// Puts a message with `len` of 48 bytes of payload into the ring, without a [`Slot`] in between. `Full`, `Gone`, or
+    /// `TooBig` if `len` is above 48.
+    #[inline]
+    pub fn push_inline(
+        &mut self,
+        memory: &impl Memory,
+        kind: u16,
+        arg: u64,
+        len: u32,
+        payload: &[u8; INLINE_MAX],
+    ) -> Result<Pushed, Error> {
+        if len as usize > INLINE_MAX {
+            return Err(Error::TooBig);
+        }
+        let index = self.reserve(memory)?;
+        memory.write_payload(index & self.mask, payload);
+        Ok(self.publish(memory, index, Header { kind, flags: 0, len, arg }.encode()))
     }
 
     /// Free slots, by a fresh look at the peer; `Gone` if the ring is broken.
@@ -100,9 +120,13 @@ impl Producer {
         memory.store_release(Word::ProducerAsleep, 0);
     }
 
+    /// The index to write to.
     #[inline]
-    fn reserve(&mut self, memory: &impl Memory) -> Result<(), Error> {
-        if self.write == self.limit { self.refresh(memory) } else { Ok(()) }
+    fn reserve(&mut self, memory: &impl Memory) -> Result<u32, Error> {
+        if self.write == self.limit {
+            self.refresh(memory)?;
+        }
+        Ok(self.write)
     }
 
     /// Loads the peer's index. Out of line: once per round of the ring when the consumer keeps up.
@@ -121,10 +145,11 @@ impl Producer {
     }
 
     #[inline]
-    fn publish(&mut self, memory: &impl Memory, index: u32, header: Header) -> Pushed {
-        memory.write_header(index, header.encode());
-        self.write = self.write.wrapping_add(1);
-        memory.store_release(Word::Write, self.write);
+    fn publish(&mut self, memory: &impl Memory, index: u32, header: [u64; 2]) -> Pushed {
+        memory.write_header(index & self.mask, header);
+        let next = index.wrapping_add(1);
+        self.write = next;
+        memory.store_release(Word::Write, next);
         // Either the consumer sees the new `write` when it looks again before it sleeps, or its sleep is seen here.
         memory.fence();
         Pushed { must_ring: memory.load_relaxed(Word::ConsumerAsleep) != 0 }
