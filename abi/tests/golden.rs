@@ -1,7 +1,7 @@
 //! Golden tests: every layout and number of the contract, typed anew from the design.
 //!
-//! A test that fails here says that the contract moved. For a frozen part that needs a decision record
-//! and a line in CHANGELOG; then, and only then, the literal below is changed.
+//! A test that fails here says that the contract moved. For a frozen part that needs a decision
+//! record and a line in CHANGELOG; then, and only then, the literal below is changed.
 #[path = "golden/numbers.rs"]
 mod numbers;
 #[path = "golden/records.rs"]
@@ -115,8 +115,8 @@ fn prices() {
 
 #[test]
 fn errors() {
-    let want = "BadCall BadSlot BadAddress Denied Revoked Pledge NotFound Full Empty TooBig TimedOut \
-                NoEnergy NoMemory Exists Gone NotReady Unsupported";
+    let want = "BadCall BadSlot BadAddress Denied Revoked Pledge NotFound Full Empty TooBig \
+                TimedOut NoEnergy NoMemory Exists Gone NotReady Unsupported";
     let names: Vec<String> = Error::ALL.iter().map(|e| format!("{e:?}")).collect();
     assert_eq!(names.join(" "), want);
     for (i, error) in Error::ALL.into_iter().enumerate() {
@@ -184,8 +184,8 @@ fn printed_names() {
         (&hypercall::counter::NAMES, "interrupt hypercall firmware mmio sysreg tlb other"),
         (
             &boot::cell::NAMES,
-            "none machine-ram hypervisor reserved cell core ram device irq machine-device load archive \
-             interrupt-controller clock beb post-mortem place console",
+            "none machine-ram hypervisor reserved cell core ram device irq machine-device \
+             load archive interrupt-controller clock beb post-mortem place console",
         ),
         (&boot::beb::NAMES[..7], "booting running off reset panic refused trap"),
         (

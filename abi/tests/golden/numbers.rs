@@ -1,4 +1,4 @@
-//! Every number of the contract as a literal. The right-hand side is typed from the design, never from the code.
+//! Every number of the contract as a literal, typed from the design and never from the code.
 use abi::{boot, call, cap, hypercall, image, pledge, prov, ring, stats, systable, vfs};
 
 /// Full name, value in the code, value in the contract.

@@ -1,7 +1,8 @@
 //! Every record as offset, name and type, typed from the design and not from the code.
 //!
-//! A record is decoded from bytes that all differ; each field must be the little-endian value at its
-//! literal offset, the fields must cover the record without a gap, and encoding must give the bytes back.
+//! A record is decoded from bytes that all differ; each field must be the little-endian value at
+//! its literal offset, the fields must cover the record without a gap, and encoding must give the
+//! bytes back.
 
 /// A field's value read from bytes without the code under test.
 trait Take {
@@ -80,7 +81,9 @@ record_goldens! {
     range: call::Range 16 { 0 offset u64, 8 len u64 }
     unveil: call::Unveil 8 { 0 perms u32, 4 path_len u32 }
     time: call::Time 16 { 0 now u64, 8 wall u64 }
-    energy: call::Energy 32 { 0 left i64, 8 budget u64, 16 deadline u64, 24 strikes u32, 28 spectrum u32 }
+    energy: call::Energy 32 {
+        0 left i64, 8 budget u64, 16 deadline u64, 24 strikes u32, 28 spectrum u32,
+    }
     map_info: call::MapInfo 64 {
         0 tx_p u64, 8 tx_c u64, 16 rx_p u64, 24 rx_c u64, 32 tx_buffer u64, 40 rx_buffer u64,
         48 slots u32, 52 buffer_len u32, 56 generation u32, 60 slot_len u32,
@@ -127,7 +130,9 @@ record_goldens! {
         0 magic u32, 4 version u16, 6 cells u16, 8 count u32, 12 rumkv u32, 16 entry u64,
         24 handoff u64,
     }
-    cell_record: boot::CellRecord 32 { 0 kind u16, 2 cell u16, 4 arg u32, 8 a u64, 16 b u64, 24 c u64 }
+    cell_record: boot::CellRecord 32 {
+        0 kind u16, 2 cell u16, 4 arg u32, 8 a u64, 16 b u64, 24 c u64,
+    }
     handoff: boot::Handoff 256 {
         0 magic u32, 4 version u16, 6 size u16, 8 archive u64, 16 archive_len u64, 24 cells u64,
         32 cells_len u64, 40 fdt u64, 48 fdt_len u64, 56 manifest u64, 64 manifest_len u64,
