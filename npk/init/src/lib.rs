@@ -42,7 +42,7 @@ pub fn main() -> usize {
         count += place.is_some() as usize;
     }
     watch(&mut started);
-    leave(&manifest)
+    leave()
 }
 
 fn start(manifest: &Manifest, service: &Service) -> Option<Started> {
@@ -86,13 +86,11 @@ fn watch(started: &mut [Option<Started>]) {
 }
 
 /// Nothing is left: off, where the manifest gives that right.
-fn leave(manifest: &Manifest) -> usize {
-    let own = manifest.service("init");
-    let grants = own.iter().flat_map(|s| manifest.grants(s));
-    let mut power = grants.filter(|g| Kind(g.kind) == Kind::POWER).map(|g| Power(g.slot));
-    if let Some(power) = power.next() {
+fn leave() -> usize {
+    if let Some(power) = rt::manifest::own_grants(Kind::POWER).next() {
+        // A console that does not answer in time must not keep the cell on.
         let _ = rt::console::sync(PATIENCE_NS);
-        let _ = power.off();
+        let _ = Power(power.slot).off();
     }
     0
 }

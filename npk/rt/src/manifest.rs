@@ -3,6 +3,7 @@
 //! It is mapped for domains pledged DEVICE or AUDIT only. Nothing in it is trusted: every offset is
 //! checked before it is used, a name that is not UTF-8 reads `?`.
 use abi::boot::{CellManifest, Grant, Link, MANIFEST_MAGIC, SERVICE_AUTO, Service};
+use abi::cap::Kind;
 
 /// A cell manifest whose tables and text lie within its bytes.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +88,15 @@ pub fn of_cell() -> Option<Manifest<'static>> {
     // SAFETY: the SysTable names it, and it is mapped read-only for a domain with this pledge.
     let bytes = unsafe { core::slice::from_raw_parts(at, table.manifest_len as usize) };
     Manifest::parse(bytes)
+}
+
+/// The slots in which the caller's own service is given objects of `kind`, in the manifest's order; none
+/// where the manifest is not shown.
+pub fn own_grants(kind: Kind) -> impl Iterator<Item = Grant> {
+    let own = crate::stats::own().map(|s| s.name).unwrap_or_default();
+    let found = of_cell().and_then(|m| Some((m, m.service(abi::text(&own))?)));
+    let all = found.into_iter().flat_map(|(m, service)| m.grants(&service));
+    all.filter(move |g| Kind(g.kind) == kind)
 }
 
 #[cfg(test)]

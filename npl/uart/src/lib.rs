@@ -1,1 +1,76 @@
-#![no_std]
+//! The console driver: a PL011 (Arm DDI 0183) as one Photon fiber.
+//!
+//! Clients have two channels each, console in (0x1000) and console out (0x1001). [`driver`] moves the
+//! bytes; here it is given the device and the rings, and the fiber waits: for the interrupt, for the
+//! clients' doorbells, and while a client asked for silence on the line for the timer.
+#![cfg_attr(not(test), no_std)]
+#![forbid(unsafe_code)]
+
+pub mod driver;
+
+use abi::call::want;
+use abi::cap::{Kind, slot};
+use abi::ring::well_known::{CONSOLE_IN, CONSOLE_OUT};
+use driver::{CLIENTS, Driver, Next};
+use rt::channel::Ends;
+use rt::pl011::{DRAIN_NS, EARLY_MAX, Pl011};
+use rt::{Channel, Clock, Irq, manifest, object, wait};
+
+/// Exit code: the manifest gives no window, or no interrupt.
+const NO_DEVICE: usize = 2;
+/// Exit code: the kernel refuses to wait.
+const NO_WAIT: usize = 3;
+
+/// The channels called `number`, mapped, as far as there are places.
+fn clients(number: u32) -> [Option<Ends>; CLIENTS] {
+    core::array::from_fn(|which| Channel::find(number, which as u32).ok()?.map().ok())
+}
+
+/// Serves until its end.
+pub fn main() -> usize {
+    let window = manifest::own_grants(Kind::DEVICE).next();
+    let line = manifest::own_grants(Kind::IRQ).next();
+    let (Some(window), Some(line)) = (window, line) else { return NO_DEVICE };
+    let Ok(port) = Pl011::map(window.slot) else { return NO_DEVICE };
+    let mut early = [0; EARLY_MAX];
+    let len = port.start(&mut early);
+    let mut driver = Driver::new(port, &early[..len]);
+    driver.inputs = clients(CONSOLE_IN);
+    driver.outputs = clients(CONSOLE_OUT);
+    serve(&mut driver, Irq(line.slot))
+}
+
+fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
+    let mut list = wait::List::new();
+    let mut interrupted = false;
+    loop {
+        let next = driver.run();
+        // After the device was served: a level that still held would interrupt at once.
+        if core::mem::take(&mut interrupted) && irq.unmask().is_err() {
+            return NO_WAIT;
+        }
+        list.clear();
+        // The list has room: two, and one for each of at most 2 * CLIENTS channels.
+        let _ = list.add(irq.0, want::EVENT);
+        let _ = list.add(slot::EVENTS, want::READABLE);
+        for client in driver.inputs.iter_mut().chain(&mut driver.outputs).flatten() {
+            let _ = list.add(client.slot(), client.want());
+        }
+        let deadline = (next == Next::Drain).then(|| Clock::OWN.now() + DRAIN_NS);
+        match list.wait(deadline) {
+            Ok(_) | Err(rt::Error::TimedOut) => {}
+            Err(_) => return NO_WAIT,
+        }
+        for place in driver.inputs.iter_mut().chain(&mut driver.outputs) {
+            let dead = place.as_ref().is_some_and(|c| list.got(c.slot()) & want::DEAD != 0);
+            if dead {
+                *place = None;
+            }
+        }
+        // Taken, so that the channels of a client that was restarted can be rung again.
+        if list.got(slot::EVENTS) != 0 {
+            while object::next_event().is_ok() {}
+        }
+        interrupted = list.got(irq.0) & want::EVENT != 0;
+    }
+}
