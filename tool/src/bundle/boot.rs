@@ -1,0 +1,188 @@
+//! What appears under `/Boot`: files of a folder, single files, packed images.
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use abi::pledge;
+
+use super::{Member, ReadImage, manifest::Plan};
+use crate::{
+    pack::{self, Packed},
+    profile::{
+        ImageRef,
+        model::{Cell, Service},
+    },
+    report::{Report, Reports, Spanned},
+};
+
+/// Packs every image of `cell`, compares each with the services that use it, and completes `plan`.
+///
+/// # Errors
+/// An image that cannot be packed, was altered, or is narrower than a service.
+pub fn images(cell: &Cell, plan: &mut Plan, read: ReadImage) -> Result<Vec<Member>, Reports> {
+    let mut out = Vec::new();
+    let mut bad = Reports::default();
+    for image in cell.images() {
+        let (bytes, packed) = match packed(&image, read) {
+            Ok(good) => good,
+            Err(reports) => {
+                bad.0.extend(reports.0);
+                continue;
+            }
+        };
+        for (index, service) in cell.services.iter().enumerate() {
+            let own = service.image.as_ref().is_some_and(|i| i.value == image.value);
+            if own {
+                narrower(cell, service, &packed, &mut bad);
+                plan.fill(index, service, &packed.manifest);
+            }
+        }
+        let name = format!("Boot/bin/{}", image.value.name());
+        out.push(Member { name, version: packed.manifest.version, contents: bytes });
+    }
+    bad.or(out)
+}
+
+fn packed(image: &Spanned<ImageRef>, read: ReadImage) -> Result<(Vec<u8>, Packed), Reports> {
+    let bytes = read(&image.value)?;
+    let name = image.value.name();
+    let bytes = if bytes.starts_with(b"\x7fELF") {
+        pack::image(&bytes).map_err(|mut reports| {
+            reports.0.push(
+                Report::new(format!("image `{name}` cannot be packed (see above)"))
+                    .at(&image.at, "named here"),
+            );
+            reports
+        })?
+    } else {
+        bytes
+    };
+    let packed = pack::inspect(&bytes).map_err(|why| {
+        Report::new(format!("image `{name}`: {why}"))
+            .at(&image.at, "this image")
+            .help("pack it again with `nexus pack`")
+    })?;
+    Ok((bytes, packed))
+}
+
+/// An image's manifest is the most that a service with it may have.
+fn narrower(cell: &Cell, service: &Service, packed: &Packed, out: &mut Reports) {
+    let most = &packed.manifest;
+    let name = &service.name.value;
+    for bit in &service.pledges {
+        if bit.value & most.pledge == 0 {
+            let word = pledge::NAMES[bit.value.trailing_zeros() as usize];
+            out.0.push(
+                Report::new(format!("image of `{name}` is not pledged {word}"))
+                    .at(&bit.at, "more than its manifest has")
+                    .help("take the pledge away, or add it to the image's manifest.kdl"),
+            );
+        }
+    }
+    let spectrum = pledge::spectrum(most.pledge);
+    if service.spectrum.value > spectrum {
+        let word = pledge::SPECTRA[usize::from(spectrum)];
+        out.0.push(
+            Report::new(format!("image of `{name}` is of spectrum {word} at most"))
+                .at(&service.spectrum.at, "a higher spectrum")
+                .help(format!("write `spectrum \"{word}\"`")),
+        );
+    } else if service.spectrum.value == spectrum && service.energy.value > most.energy {
+        out.0.push(
+            Report::new(format!("image of `{name}` may have {} J at most", most.energy))
+                .at(&service.energy.at, "more than its manifest has")
+                .help(format!("write `energy {}`", most.energy)),
+        );
+    }
+    for (what, wants, has) in
+        [("stack", &service.stack, most.stack), ("heap", &service.heap, most.heap)]
+    {
+        if let Some(wants) = wants.as_ref().filter(|w| w.value > has) {
+            out.0.push(
+                Report::new(format!("image of `{name}` may have {has} bytes of {what} at most"))
+                    .at(&wants.at, "more than its manifest has")
+                    .help("write less, or raise it in the image's manifest.kdl"),
+            );
+        }
+    }
+    let served = cell.services.iter().flat_map(|s| &s.channels).filter(|c| c.to.value == *name);
+    let counts = [
+        ("devices", service.devices.len(), most.devices),
+        ("channels", served.count() + service.channels.len(), most.channels),
+    ];
+    for (what, wants, has) in counts {
+        if wants > has as usize {
+            out.0.push(
+                Report::new(format!("image of `{name}` wants {has} {what}, and is given {wants}"))
+                    .at(&service.name.at, "this service")
+                    .help(format!("take some away, or raise `{what}` in the image's manifest.kdl")),
+            );
+        }
+    }
+}
+
+/// All members under `Boot/`, sorted by name.
+///
+/// # Errors
+/// A folder or file that cannot be read, a name that is too long, two files of one name.
+pub fn members(cell: &Cell, default: &Path, images: Vec<Member>) -> Result<Vec<Member>, Reports> {
+    let folder = cell.boot.as_ref().map_or(default, |b| b.value.as_path());
+    let mut files: BTreeMap<String, PathBuf> = BTreeMap::new();
+    walk(folder, "Boot", &mut files)?;
+    for file in &cell.files {
+        if files.insert(file.name.value.clone(), file.from.value.clone()).is_some() {
+            return Err(Report::new(format!("/{} is there already", file.name.value))
+                .at(&file.name.at, "also in the folder of /Boot")
+                .help("give it another name")
+                .into());
+        }
+    }
+    let mut out = images;
+    for (name, path) in files {
+        let contents = std::fs::read(&path)
+            .map_err(|e| Report::new(format!("cannot read {}: {e}", path.display())))?;
+        out.push(Member { name, version: 0, contents });
+    }
+    out.sort_by(|a, b| a.name.cmp(&b.name));
+    for member in &out {
+        if member.name.len() > abi::boot::NAME_MAX {
+            let limit = abi::boot::NAME_MAX;
+            return Err(Report::new(format!("the path /{} is too long", member.name))
+                .help(format!("at most {limit} bytes are possible"))
+                .into());
+        }
+    }
+    match out.windows(2).find(|p| p[0].name == p[1].name) {
+        Some(pair) => Err(Report::new(format!("/{} is there twice", pair[0].name))
+            .help("/Boot/bin holds the images of the profile; rename the file")
+            .into()),
+        None => Ok(out),
+    }
+}
+
+/// Files of `folder` and below. Links and special files would not be the same on every machine.
+fn walk(folder: &Path, prefix: &str, out: &mut BTreeMap<String, PathBuf>) -> Result<(), Reports> {
+    let shown = folder.display();
+    let fail = |e: std::io::Error| Report::new(format!("cannot read {shown}: {e}"));
+    for entry in std::fs::read_dir(folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let path = entry.path();
+        let name = entry
+            .file_name()
+            .into_string()
+            .map_err(|_| Report::new(format!("the name of {} is not UTF-8", path.display())))?;
+        let name = format!("{prefix}/{name}");
+        let kind = entry.file_type().map_err(fail)?;
+        if kind.is_dir() {
+            walk(&path, &name, out)?;
+        } else if kind.is_file() {
+            out.insert(name, path);
+        } else {
+            return Err(Report::new(format!("{} is neither file nor folder", path.display()))
+                .help("put a plain file there")
+                .into());
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,9 @@
+//! From ELF to what boots: flat binaries by physical address, and packed images of NPL and NPK.
+mod elf;
+mod flat;
+mod image;
+mod inspect;
+
+pub use flat::{Flat, flatten};
+pub use image::image;
+pub use inspect::{Packed, inspect};

@@ -1,0 +1,287 @@
+//! Services: roles, pledges, devices, channels, slots.
+use abi::{PAGE, boot::SERVICE_INIT, call, cap, pledge, pledge::hard};
+
+use super::super::{
+    image::{bounded, whole_pages},
+    model::{Cell, Channel, Service},
+    read::unknown,
+};
+use super::unique;
+use crate::{
+    bundle::manifest,
+    report::{Report, Spot},
+};
+
+/// Channel numbers below are the contract's.
+const OWN_CHANNELS: u64 = 0x1_0000;
+/// Most slots of a ring.
+const MOST_SLOTS: u64 = 1024;
+/// Most bytes of a buffer area.
+const MOST_BUFFER: u64 = 16 << 20;
+/// Most services of a cell: what a table of 64 KB holds beside links and grants.
+const MOST_SERVICES: usize = 64;
+
+/// Checks the services of `cell`.
+pub fn check(cell: &Cell, out: &mut Vec<Report>) {
+    let names: Vec<&str> = cell.services.iter().map(|s| s.name.value.as_str()).collect();
+    unique("service", cell.services.iter().map(|s| &s.name), out);
+    if let Some(service) = cell.services.get(MOST_SERVICES) {
+        out.push(
+            Report::new(format!("cell `{}` has {} services", cell.name.value, names.len()))
+                .at(&service.name.at, "one too many")
+                .help(format!("at most {MOST_SERVICES} are possible")),
+        );
+    }
+    roles(cell, out);
+    for service in &cell.services {
+        own(service, out);
+        rights(cell, service, out);
+        devices(cell, service, out);
+        for fiber in &service.fibers {
+            if !names.contains(&fiber.value.as_str()) {
+                out.push(unknown("service", fiber, &names));
+            }
+        }
+        for channel in &service.channels {
+            check_channel(cell, service, channel, &names, out);
+        }
+    }
+    devices_once(cell, out);
+    circle(cell, out);
+    slots(cell, out);
+}
+
+fn roles(cell: &Cell, out: &mut Vec<Report>) {
+    let mut init: Option<&Service> = None;
+    for service in &cell.services {
+        if service.flags.count_ones() > 1 {
+            out.push(
+                Report::new(format!("service `{}` has two roles", service.name.value))
+                    .at(&service.role, "one of them")
+                    .help("`first`, `auto` and `subject-zero` exclude each other"),
+            );
+        }
+        if service.flags & SERVICE_INIT == 0 {
+            continue;
+        }
+        if let Some(first) = init {
+            out.push(
+                Report::new(format!("cell `{}` has two subjects zero", cell.name.value))
+                    .at(&service.role, "the second")
+                    .note(&first.role, "the first")
+                    .help("exactly one service is subject zero"),
+            );
+        }
+        init = init.or(Some(service));
+    }
+    if init.is_none() {
+        out.push(
+            Report::new(format!("cell `{}` has no subject zero", cell.name.value))
+                .at(&cell.name.at, "nothing would start here")
+                .help("add `subject-zero` to the service that starts the others"),
+        );
+    }
+}
+
+/// What concerns the service alone.
+fn own(service: &Service, out: &mut Vec<Report>) {
+    whole_pages("stack", service.stack.as_ref(), out);
+    whole_pages("heap", service.heap.as_ref(), out);
+    let window = pledge::WINDOW_NS[usize::from(service.spectrum.value)] / 1000;
+    bounded("energy", Some(&service.energy), window, out);
+    if let Some(args) = service.args.as_ref().filter(|a| a.value.len() > call::ARGS_MAX) {
+        out.push(
+            Report::new(format!("arguments of `{}` are too long", service.name.value))
+                .at(&args.at, format!("{} bytes", args.value.len()))
+                .help(format!("at most {} bytes are possible", call::ARGS_MAX)),
+        );
+    }
+    for (i, bit) in service.pledges.iter().enumerate() {
+        if service.pledges[..i].iter().any(|p| p.value == bit.value) {
+            out.push(
+                Report::new("the same pledge stands here twice")
+                    .at(&bit.at, "again here")
+                    .help("leave one of them out"),
+            );
+        }
+    }
+}
+
+/// What is given must be covered by the pledges of the service, and by those of the cell.
+fn rights(cell: &Cell, service: &Service, out: &mut Vec<Report>) {
+    let name = &service.name.value;
+    let mut needs: Vec<(&Spot, u64, &str)> = Vec::new();
+    needs.extend(service.devices.iter().map(|d| (&d.at, pledge::DEVICE, "a device")));
+    needs.extend(service.audit.iter().map(|at| (at, pledge::AUDIT, "the audit")));
+    for (at, bit, what) in needs {
+        if service.pledge() & bit == 0 {
+            let word = pledge::NAMES[bit.trailing_zeros() as usize];
+            out.push(
+                Report::new(format!("service `{name}` is given {what} and is not pledged {word}"))
+                    .at(at, format!("needs {word}"))
+                    .help(format!("add \"{word}\" to its `pledge`, or take this away")),
+            );
+        }
+    }
+    let device = service.pledges.iter().find(|p| p.value == pledge::DEVICE);
+    if let (Some(at), true) = (device, service.devices.is_empty()) {
+        out.push(
+            Report::new(format!("service `{name}` is pledged DEVICE and has no device"))
+                .at(&at.at, "this pledge")
+                .help("add `device \"NAME\"`, or take the pledge away"),
+        );
+    }
+    if let Some(at) = service.power.as_ref().filter(|_| cell.pledge() & hard::POWER == 0) {
+        out.push(
+            Report::new(format!("service `{name}` has `power` and its cell is not pledged POWER"))
+                .at(at, "cannot work")
+                .help("add \"POWER\" to the cell's `pledge`"),
+        );
+    }
+}
+
+fn devices(cell: &Cell, service: &Service, out: &mut Vec<Report>) {
+    let names: Vec<&str> = cell.devices.iter().map(|d| d.name.value.as_str()).collect();
+    for device in &service.devices {
+        if !names.contains(&device.value.as_str()) {
+            out.push(unknown("device", device, &names));
+        }
+    }
+}
+
+/// A device has one driver.
+fn devices_once(cell: &Cell, out: &mut Vec<Report>) {
+    let all: Vec<_> =
+        cell.services.iter().flat_map(|s| s.devices.iter().map(move |d| (s, d))).collect();
+    for (i, (service, device)) in all.iter().enumerate() {
+        if let Some((owner, first)) = all[..i].iter().find(|(_, d)| d.value == device.value) {
+            out.push(
+                Report::new(format!("device `{}` has two drivers", device.value))
+                    .at(&device.at, format!("service `{}`", service.name.value))
+                    .note(&first.at, format!("service `{}`", owner.name.value))
+                    .help("one driver owns a device; the others talk to it over a channel"),
+            );
+        }
+    }
+}
+
+fn check_channel(
+    cell: &Cell,
+    service: &Service,
+    channel: &Channel,
+    names: &[&str],
+    out: &mut Vec<Report>,
+) {
+    let number = channel.number.value;
+    if channel.slot.is_none() && (number <= OWN_CHANNELS || number > u32::MAX.into()) {
+        out.push(
+            Report::new(format!("channel number {number:#x} is not free to choose"))
+                .at(&channel.number.at, "this number")
+                .help("numbers above 0x10000 and below 2^32 are the manifest's"),
+        );
+    }
+    let Some((_, server)) = cell.service(&channel.to.value) else {
+        out.push(unknown("service", &channel.to, names));
+        return;
+    };
+    if server.name == service.name {
+        out.push(
+            Report::new(format!("service `{}` is its own peer", service.name.value))
+                .at(&channel.to.at, "itself")
+                .help("name the service at the other end"),
+        );
+    }
+    for end in [service, server] {
+        let lacks = u64::from(channel.pledge) & !end.pledge();
+        if lacks != 0 {
+            let word = pledge::NAMES[lacks.trailing_zeros() as usize];
+            out.push(
+                Report::new(format!(
+                    "the channel needs {word} and service `{}` is not pledged so",
+                    end.name.value
+                ))
+                .at(&channel.number.at, format!("needs {word} at both ends"))
+                .note(&end.name.at, "not pledged")
+                .help(format!("add \"{word}\" to the `pledge` of `{}`", end.name.value)),
+            );
+        }
+    }
+    sizes(channel, out);
+}
+
+fn sizes(channel: &Channel, out: &mut Vec<Report>) {
+    let slots = channel.slots.as_ref();
+    if let Some(bad) = slots.filter(|s| !s.value.is_power_of_two() || s.value > MOST_SLOTS) {
+        out.push(
+            Report::new("slots of a ring are a power of two")
+                .at(&bad.at, format!("{} is none up to {MOST_SLOTS}", bad.value))
+                .help("for example `slots=32`"),
+        );
+    }
+    let page = PAGE as u64;
+    let buffer = channel.buffer.as_ref();
+    if let Some(bad) = buffer.filter(|b| !b.value.is_multiple_of(page) || b.value > MOST_BUFFER) {
+        out.push(
+            Report::new("a buffer area is a multiple of 4K, at most 16M")
+                .at(&bad.at, format!("{} bytes", bad.value))
+                .help("for example `buffer=\"4K\"`"),
+        );
+    }
+}
+
+/// A service waits for whom it is the client of: a circle would wait for itself.
+fn circle(cell: &Cell, out: &mut Vec<Report>) {
+    for start in &cell.services {
+        for channel in &start.channels {
+            if reaches(cell, &channel.to.value, &start.name.value, cell.services.len())
+                && channel.to.value > start.name.value
+            {
+                out.push(
+                    Report::new(format!(
+                        "services `{}` and `{}` serve each other: a circle",
+                        start.name.value, channel.to.value
+                    ))
+                    .at(&channel.to.at, "the circle closes here")
+                    .help("one channel carries both directions; take the other away"),
+                );
+            }
+        }
+    }
+}
+
+/// Whether `from` is, over at most `steps` channels, a client of `goal`.
+fn reaches(cell: &Cell, from: &str, goal: &str, steps: usize) -> bool {
+    let mut reached = vec![from];
+    for _ in 0..steps {
+        let next: Vec<&str> = reached
+            .iter()
+            .filter_map(|name| cell.service(name))
+            .flat_map(|(_, s)| s.channels.iter().map(|c| c.to.value.as_str()))
+            .filter(|name| !reached.contains(name))
+            .collect();
+        reached.extend(next);
+    }
+    from != goal && reached.contains(&goal)
+}
+
+/// Every grant and every channel end takes a slot.
+fn slots(cell: &Cell, out: &mut Vec<Report>) {
+    let plan = manifest::plan(cell);
+    for (service, used) in cell.services.iter().zip(plan.slots_used().iter().copied()) {
+        if used > cap::SLOTS {
+            out.push(
+                Report::new(format!("service `{}` needs {used} slots", service.name.value))
+                    .at(&service.name.at, "too many")
+                    .help(format!("a capability space has {}", cap::SLOTS)),
+            );
+        }
+    }
+    let size = plan.len();
+    if size > 64 << 10 {
+        out.push(
+            Report::new(format!("the manifest of cell `{}` is {size} bytes", cell.name.value))
+                .at(&cell.name.at, "too long")
+                .help("at most 64K are possible: fewer services, channels or arguments"),
+        );
+    }
+}

@@ -1,0 +1,38 @@
+//! Profiles: KDL files that describe a machine and what runs on it.
+//!
+//! Reading has three passes, each of which needs the one before: the document (`kdl`), its shape
+//! ([`schema`], [`shape`]), what it means ([`read`] to [`model`], then [`check`]). A pass reports
+//! every mistake it finds.
+pub mod board;
+mod check;
+pub mod image;
+pub mod model;
+mod open;
+mod read;
+pub mod schema;
+mod shape;
+pub mod tree;
+
+use std::path::Path;
+
+pub use model::{ImageRef, Machine, Profile};
+
+use crate::report::Reports;
+
+/// Reads and checks the profile in the KDL file at `path`.
+///
+/// # Errors
+/// Every mistake of the first pass that finds one.
+pub fn load(path: &Path) -> Result<Profile, Reports> {
+    let nodes = open::with_includes(path)?;
+    let mut out = Vec::new();
+    shape::check(&nodes, schema::PROFILE, None, &mut out);
+    Reports(std::mem::take(&mut out)).or(())?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let Some(profile) = read::profile(&nodes, &name) else {
+        return Err(crate::report::Report::new("the profile does not fit the schema").into());
+    };
+    let tree = tree::Tree::around(path);
+    check::check(&profile, tree.as_ref(), &mut out);
+    Reports(out).or(profile)
+}
