@@ -95,7 +95,7 @@ impl<const N: usize, const H: usize> Editor<N, H> {
                 return Outcome::Cancelled;
             }
             Key::Control('d') if self.buffer.is_empty() => return Outcome::Eof,
-            Key::Char(c) => self.edit(out, |b| b.insert(c.encode_utf8(&mut [0; 4]))),
+            Key::Char(c) => self.try_edit(out, |b| b.insert(c.encode_utf8(&mut [0; 4]))),
             Key::Tab => self.complete(out, completer),
             Key::Up | Key::Control('p') => self.recall(out, 1),
             Key::Down | Key::Control('n') => self.recall(out, -1),
@@ -118,35 +118,38 @@ impl<const N: usize, const H: usize> Editor<N, H> {
 
     /// The keys that change or move within the line.
     fn key(&mut self, out: &mut impl Write, key: Key) {
-        let moved = |done: ()| {
-            let () = done;
-            true
-        };
         match key {
-            Key::Left | Key::Control('b') => self.edit(out, Buffer::left),
-            Key::Right | Key::Control('f') => self.edit(out, Buffer::right),
-            Key::Home | Key::Control('a') => self.edit(out, |b| moved(b.home())),
-            Key::End | Key::Control('e') => self.edit(out, |b| moved(b.end())),
-            Key::WordLeft => self.edit(out, |b| moved(b.word_left())),
-            Key::WordRight => self.edit(out, |b| moved(b.word_right())),
-            Key::Backspace => self.edit(out, Buffer::backspace),
-            Key::Delete | Key::Control('d') => self.edit(out, Buffer::delete),
-            Key::Control('k') => self.edit(out, |b| moved(b.delete_to_end())),
-            Key::Control('u') => self.edit(out, |b| moved(b.delete_to_start())),
-            Key::Control('w') => self.edit(out, |b| moved(b.delete_word())),
-            Key::Control('t') => self.edit(out, Buffer::transpose),
+            Key::Left | Key::Control('b') => self.try_edit(out, Buffer::left),
+            Key::Right | Key::Control('f') => self.try_edit(out, Buffer::right),
+            Key::Home | Key::Control('a') => self.edit(out, Buffer::home),
+            Key::End | Key::Control('e') => self.edit(out, Buffer::end),
+            Key::WordLeft => self.edit(out, Buffer::word_left),
+            Key::WordRight => self.edit(out, Buffer::word_right),
+            Key::Backspace => self.try_edit(out, Buffer::backspace),
+            Key::Delete | Key::Control('d') => self.try_edit(out, Buffer::delete),
+            Key::Control('k') => self.edit(out, Buffer::delete_to_end),
+            Key::Control('u') => self.edit(out, Buffer::delete_to_start),
+            Key::Control('w') => self.edit(out, Buffer::delete_word),
+            Key::Control('t') => self.try_edit(out, Buffer::transpose),
             // No meaning here.
             _ => show(out, format_args!("{BELL}")),
         }
     }
 
-    /// Does an edit and shows the difference; `false` from it rings the bell.
-    fn edit(&mut self, out: &mut impl Write, edit: impl FnOnce(&mut Buffer<N>) -> bool) {
+    /// Does an edit and shows the difference.
+    fn edit(&mut self, out: &mut impl Write, edit: impl FnOnce(&mut Buffer<N>)) {
         let old = self.buffer.clone();
-        if !edit(&mut self.buffer) {
+        edit(&mut self.buffer);
+        difference(out, &old, &self.buffer);
+    }
+
+    /// As [`Self::edit`]; an edit that was impossible (`false`) rings the bell.
+    fn try_edit(&mut self, out: &mut impl Write, edit: impl FnOnce(&mut Buffer<N>) -> bool) {
+        let mut done = false;
+        self.edit(out, |buffer| done = edit(buffer));
+        if !done {
             show(out, format_args!("{BELL}"));
         }
-        difference(out, &old, &self.buffer);
     }
 
     /// Goes one line back (1) or forth (-1) in the history.
@@ -191,7 +194,7 @@ impl<const N: usize, const H: usize> Editor<N, H> {
         }
         // A finished word; after a directory the name goes on.
         let blank = if count == 1 && !common.text().ends_with('/') { " " } else { "" };
-        self.edit(out, |b| b.insert(more) && b.insert(blank));
+        self.try_edit(out, |b| b.insert(more) && b.insert(blank));
     }
 
     /// All candidates on lines of their own, then the line again.
