@@ -37,6 +37,7 @@ pub enum Memory {
 
 /// Why a fiber was stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, u32)]
 pub enum Trap {
     /// An interrupt is pending; [`Machine::interrupt`] tells which.
     Interrupt,
@@ -122,6 +123,8 @@ pub trait Machine: Sized {
     fn bytes(&self, pa: u64, len: usize) -> &[u8];
     /// Bytes of RAM, to be written. Panics outside of it.
     fn bytes_mut(&mut self, pa: u64, len: usize) -> &mut [u8];
+    /// Copies RAM to RAM; the ranges do not overlap. Panics outside of it.
+    fn copy(&mut self, from: u64, to: u64, len: usize);
     /// Makes code that was written through [`Machine::bytes_mut`] visible to instruction fetch.
     fn sync_code(&mut self, pa: u64, len: usize);
     /// A 32-bit word shared with a fiber or device, read with acquire.

@@ -1,1 +1,35 @@
+//! Rumpk, the kernel: fibers, domains, channels, capabilities, energy.
+//!
+//! The kernel never runs by itself. A trap comes in through [`glue`], a handler in [`call`] or [`trap`] changes the tables of
+//! [`Kernel`], and [`schedule`] says which fiber goes on. Inside, nothing is preempted and nothing is allocated:
+//! every table has a fixed size, and memory for fibers comes out of [`memory`] at spawn.
+//!
+//! What decides without touching hardware lives in pure crates: `cap` (capabilities), `sched` (order and energy), `ring`
+//! (the protocol of channels), `bundle` (the archive). What touches hardware is behind [`arch::Machine`].
 #![no_std]
+#![deny(unsafe_code)]
+
+mod archive;
+pub mod boot;
+mod call;
+mod channel;
+mod domain;
+mod end;
+mod fiber;
+#[cfg(target_os = "none")]
+#[allow(unsafe_code, reason = "the vectors call in here, and the one kernel is a static")]
+pub mod glue;
+mod image;
+mod kernel;
+mod manifest;
+mod memory;
+mod object;
+mod panic_record;
+mod places;
+mod schedule;
+mod spawn;
+mod trap;
+
+pub use boot::Application;
+pub use kernel::Kernel;
+pub use panic_record::record;

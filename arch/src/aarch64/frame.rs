@@ -34,17 +34,8 @@ const EL0: u64 = 0;
 const EL1T: u64 = 0b0100;
 
 impl crate::contract::Frame for Frame {
-    const EMPTY: Self = Self {
-        x: [0; 31],
-        sp: 0,
-        pc: 0,
-        pstate: 0,
-        tls: 0,
-        fpcr: 0,
-        fpsr: 0,
-        zero: 0,
-        v: [0; 32],
-    };
+    const EMPTY: Self =
+        Self { x: [0; 31], sp: 0, pc: 0, pstate: 0, tls: 0, fpcr: 0, fpsr: 0, zero: 0, v: [0; 32] };
     fn start(entry: u64, sp: u64, args: [u64; 3], isolated: bool) -> Self {
         let pstate = if isolated { EL0 } else { EL1T };
         let mut frame = Self { sp, pc: entry, pstate, ..Self::EMPTY };

@@ -86,7 +86,10 @@ impl Gic {
             let bit = 2 << (intid % 16 * 2);
             let rest = load(config) & !bit;
             store(config, if edge { rest | bit } else { rest });
-            store_wide(frame + gicd::IROUTER + intid as u64 * 8, read!("MPIDR_EL1") & 0xFF_00FF_FFFF);
+            store_wide(
+                frame + gicd::IROUTER + intid as u64 * 8,
+                read!("MPIDR_EL1") & 0xFF_00FF_FFFF,
+            );
         }
     }
 }

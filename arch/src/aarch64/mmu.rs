@@ -5,8 +5,8 @@
 //! Tables are reached through the kernel's own map, so that a fiber has no address for them.
 use super::{Aarch64, LINEAR, barrier, read, start, write};
 use crate::contract::{Machine, Memory, NoTable, TablePool};
-use abi::cap::{R, W, X};
 use abi::PAGE;
+use abi::cap::{R, W, X};
 use core::arch::asm;
 
 /// Descriptor bits (D8.3).
@@ -180,11 +180,7 @@ fn clear(machine: &mut Aarch64, table: u64) {
     machine.bytes_mut(table, PAGE).fill(0);
 }
 
-pub fn new_space(
-    machine: &mut Aarch64,
-    tag: u16,
-    pool: &mut TablePool,
-) -> Result<Space, NoTable> {
+pub fn new_space(machine: &mut Aarch64, tag: u16, pool: &mut TablePool) -> Result<Space, NoTable> {
     let root = pool.take()?;
     clear(machine, root);
     Ok(Space { ttbr: root | (tag as u64) << 48 })
@@ -261,7 +257,14 @@ pub fn activate(space: &Space) {
     barrier!("isb");
 }
 
+/// Invalidates all of a space. If it is the current one, the core leaves it for the empty one first.
 pub fn retire(space: &Space) {
+    if read!("TTBR0_EL1") & !1 == space.ttbr {
+        // SAFETY: only the address is taken; the tables were made at boot.
+        let none = unsafe { &raw const TABLES.get().none };
+        write!("TTBR0_EL1", physical(none));
+        barrier!("isb");
+    }
     barrier!("dsb ishst");
     // SAFETY: invalidates everything of one ASID (C5.5.6).
     unsafe { asm!("tlbi aside1is, {}", in(reg) space.asid() << 48, options(nostack)) };

@@ -113,9 +113,7 @@ impl Aarch64 {
     /// Pointer to RAM; panics where `pa` and `len` leave it.
     fn pointer(&self, pa: u64, len: usize) -> *mut u8 {
         let (base, ram_len) = self.ram;
-        let inside = pa >= base
-            && (len as u64) <= ram_len
-            && pa - base <= ram_len - len as u64;
+        let inside = pa >= base && (len as u64) <= ram_len && pa - base <= ram_len - len as u64;
         assert!(inside, "physical address {pa:#x}+{len:#x} outside of RAM");
         (LINEAR + pa) as *mut u8
     }
@@ -211,6 +209,12 @@ impl Machine for Aarch64 {
         let pointer = self.pointer(pa, len);
         // SAFETY: as in `bytes`, and exclusive through `&mut self`.
         unsafe { core::slice::from_raw_parts_mut(pointer, len) }
+    }
+    fn copy(&mut self, from: u64, to: u64, len: usize) {
+        assert!(from.abs_diff(to) >= len as u64, "overlapping copy");
+        let (from, to) = (self.pointer(from, len), self.pointer(to, len));
+        // SAFETY: both inside RAM and apart.
+        unsafe { core::ptr::copy_nonoverlapping(from, to, len) };
     }
     fn sync_code(&mut self, pa: u64, len: usize) {
         let start = self.pointer(pa, len) as u64;

@@ -141,7 +141,11 @@ global_asm!(
     "stp x9, x1, [x0]",
     "mov x0, x10",
     "bl arch_trap",
-    // x0: the frame that runs next.
+    // x0: the frame that runs next. Boot comes in by `arch_enter`, with the stack as deep as it got.
+    ".global arch_enter",
+    "arch_enter:",
+    "ldr x9, =arch_stack_top",
+    "mov sp, x9",
     "arch_resume:",
     "ldp x9, x10, [x0, #{PC}]",
     "msr ELR_EL1, x9",
@@ -219,6 +223,7 @@ global_asm!(
     "2: mov x9, x30",
     "mov x10, #4",
     "b arch_save_kept",
+    ".ltorg",
     ".text",
     PC = const PC,
     TLS = const TLS,

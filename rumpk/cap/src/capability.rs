@@ -2,9 +2,6 @@
 use abi::call::Error;
 use abi::cap::{Kind, NEVER, verb};
 
-/// Kind of an empty slot.
-const NO_KIND: Kind = Kind(0xFF);
-
 /// A capability: an object, what may be done to it, which part of it, and until when.
 ///
 /// 40 bytes, so that a CSpace of 64 fits into a page together with its fiber.
@@ -29,8 +26,8 @@ pub struct Cap {
     pub perms: u8,
     /// Hops from the owner.
     pub depth: u8,
-    /// 0.
-    pub zero: u32,
+    /// 1; 0 in an empty slot, which is all zeros, so that a table of them costs no image.
+    pub live: u32,
 }
 
 const _: () = assert!(size_of::<Cap>() == 40);
@@ -56,11 +53,11 @@ impl Cap {
         expiry: 0,
         object: 0,
         epoch: 0,
-        kind: NO_KIND,
+        kind: Kind(0),
         verbs: 0,
         perms: 0,
         depth: 0,
-        zero: 0,
+        live: 0,
     };
 
     /// A capability of depth 0 that never expires; verbs that mean nothing on `kind` are left out.
@@ -73,6 +70,7 @@ impl Cap {
             verbs: verbs & kind.verbs(),
             perms,
             expiry: NEVER,
+            live: 1,
             ..Self::EMPTY
         }
     }
@@ -87,7 +85,7 @@ impl Cap {
     #[inline]
     #[must_use]
     pub const fn is_empty(&self) -> bool {
-        self.kind.0 == NO_KIND.0
+        self.live == 0
     }
 
     /// Whether the capability lives: `BadSlot` if the slot is empty, `Revoked` if the object is in another

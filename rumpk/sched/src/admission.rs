@@ -21,6 +21,7 @@ pub struct Params {
 #[derive(Clone, Copy, Default)]
 pub(crate) struct Load {
     sum: [u64; 4],
+    count: [u64; 4],
     largest: [u64; 4],
 }
 
@@ -29,21 +30,24 @@ impl Load {
     pub(crate) fn include(&mut self, spectrum: u8, budget: u64) {
         let s = usize::from(spectrum & 3);
         self.sum[s] += budget;
+        self.count[s] += 1;
         self.largest[s] = self.largest[s].max(budget);
     }
 
-    /// The longest from ready to done in each spectrum, ns: every other budget of the own window once, the
-    /// largest once more (inside a spectrum nothing preempts), of each higher spectrum as often as its windows
-    /// touch ours, and one stretch of the kernel.
+    /// The longest from ready to done in each spectrum, ns: every budget of the own window once, the largest
+    /// once more (inside a spectrum nothing preempts), those of each higher spectrum as often as its windows touch
+    /// ours, one stretch of the kernel before it all, and one for each domain that counts: a call begun with the last of
+    /// the energy is finished, and paid for only later.
     pub(crate) fn response(&self) -> [u64; 4] {
         let [_, gravity, matter, photon] = self.sum;
         let [_, g, m, p] = self.largest;
-        let k = KERNEL_STRETCH_NS;
+        let [_, gravities, matters, photons] = self.count;
+        let stretches = |domains: u64| (domains + 1) * KERNEL_STRETCH_NS;
         [
             u64::MAX,
-            26 * photon + 6 * matter + gravity + g + k,
-            6 * photon + matter + m + k,
-            photon + p + k,
+            26 * photon + 6 * matter + gravity + g + stretches(photons + matters + gravities),
+            6 * photon + matter + m + stretches(photons + matters),
+            photon + p + stretches(photons),
         ]
     }
 

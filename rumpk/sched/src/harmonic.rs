@@ -171,6 +171,13 @@ impl Harmonic {
         domain.energy > 0
     }
 
+    /// Takes back a part of a price that turned out lower.
+    #[inline]
+    pub fn refund(&mut self, id: u8, ns: u64) {
+        let domain = self.at_mut(id);
+        domain.energy = domain.energy.saturating_add(ns as i64);
+    }
+
     /// Charges `ns` of processor time up to `now` (it may go below zero) and says whether the domain may go on.
     #[inline]
     pub fn charge(&mut self, id: u8, ns: u64, now: u64) -> Charged {
@@ -223,6 +230,14 @@ impl Harmonic {
             }
         }
         next
+    }
+
+    /// Whether a domain of a higher spectrum than `running`'s is ready and has energy.
+    #[inline]
+    #[must_use]
+    pub fn outranked(&self, running: u8) -> bool {
+        let above = usize::from(self.at(running).spectrum) + 1;
+        self.ready[above.min(4)..].iter().any(|&set| set != 0)
     }
 
     /// Whether `woken` is ready and of a higher spectrum than `running`.

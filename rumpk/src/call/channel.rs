@@ -1,0 +1,182 @@
+//! `send` and `recv`.
+use crate::kernel::{FIBERS, Kernel, OBJECTS};
+use crate::object::{Answer, Body, Stop, single};
+use abi::boot::{Beb, beb};
+use abi::call::{COST_J, COST_RING_SET_J, Error, MESSAGE_MAX, MESSAGE_MIN, number, op};
+use abi::cap::{SLOTS, verb};
+use abi::ring::{FLAG_DESCRIPTOR, INLINE_MAX, Slot};
+use abi::stats::{Event, FiberEnd, end, event, state};
+use arch::{Machine, UserAddr};
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn send(&mut self, slot: usize, buf: usize, len: usize) -> Answer {
+        let cap = self.lookup_for(slot, verb::SEND)?;
+        if len == 0 {
+            return self.operate(cap.object, buf);
+        }
+        if !(MESSAGE_MIN..=MESSAGE_MAX).contains(&len) {
+            return Err(if len > MESSAGE_MAX { Error::TooBig } else { Error::BadCall }.into());
+        }
+        let mut bytes = [0; Slot::SIZE];
+        self.copy_in_words(UserAddr(buf as u64), &mut bytes[..len])?;
+        let message = Slot::decode(&bytes).ok_or(Error::BadCall)?;
+        if message.flags & !FLAG_DESCRIPTOR != 0 || message.len as usize > len - MESSAGE_MIN {
+            return Err(Error::BadCall.into());
+        }
+        match self.body(cap.object) {
+            Body::End { channel, side } => {
+                self.channel_send(channel, side, &message)?;
+                Ok(0)
+            }
+            Body::Vfs { .. } => self.vfs(&message),
+            Body::Single(_) if cap.object == single::AUDIT || cap.object == single::CLOCK => {
+                Err(Error::Unsupported.into())
+            }
+            _ => Err(Error::BadCall.into()),
+        }
+    }
+
+    /// `send` of an operation number.
+    fn operate(&mut self, object: u32, operation: usize) -> Answer {
+        match (self.body(object), operation) {
+            (Body::End { .. }, op::DOORBELL) => self.doorbell(object),
+            (Body::Vfs { .. }, op::DOORBELL) => Ok(0),
+            (Body::Irq { intid }, op::IRQ_UNMASK) => {
+                self.machine.mask_interrupt(intid, false);
+                Ok(0)
+            }
+            (Body::Fiber { place }, op::FIBER_KILL) => self.kill(place as usize),
+            (Body::Fiber { .. }, op::FIBER_BLINK | op::FIBER_RELEASE) => {
+                Err(Error::Unsupported.into())
+            }
+            (Body::Single(_), op::POWER_OFF | op::POWER_RESET) if object == single::POWER => {
+                self.power(operation)
+            }
+            _ => Err(Error::BadCall.into()),
+        }
+    }
+
+    /// Latches the peer's doorbell. A bit that is set already costs 1 J instead of SEND's price.
+    pub(super) fn doorbell(&mut self, object: u32) -> Answer {
+        let Body::End { channel, side } = self.body(object) else {
+            return Err(Error::BadCall.into());
+        };
+        let ends = &self.channels[channel as usize].ends;
+        let peer = &ends[1 - (side as usize & 1)];
+        if peer.gone {
+            return Err(Error::Gone.into());
+        }
+        let peer = peer.object;
+        if self.objects[peer as usize % OBJECTS].latched {
+            let back = (COST_J[number::SEND] - COST_RING_SET_J) as u64 * 1000;
+            self.sched.refund(self.domain, back);
+        }
+        self.signal(peer);
+        Ok(0)
+    }
+
+    fn kill(&mut self, place: usize) -> Answer {
+        let fiber = &mut self.fibers[place % FIBERS];
+        if fiber.state == state::ENDED {
+            return Err(Error::Gone.into());
+        }
+        let own = self.current as usize == place || self.domain == fiber.domain;
+        self.end_fiber(place, end::KILLED, 0);
+        let alive = self.fiber().is_alive() && self.current != crate::kernel::NONE;
+        if own && !alive { Err(Stop::Later) } else { Ok(0) }
+    }
+
+    fn power(&mut self, operation: usize) -> Answer {
+        let mut head = Beb::zeroed();
+        head.state = if operation == op::POWER_OFF { beb::OFF } else { beb::RESET };
+        head.time = self.machine.now();
+        crate::record(&mut self.machine, self.places.beb, head, format_args!(""));
+        if operation == op::POWER_OFF { self.machine.power_off() } else { self.machine.reset() }
+    }
+
+    pub(super) fn recv(&mut self, slot: usize, buf: UserAddr, len: usize, into: usize) -> Answer {
+        let cap = self.lookup_for(slot, verb::RECV)?;
+        if into != 0 {
+            return self.take_parked(cap.object, into);
+        }
+        if len < MESSAGE_MIN {
+            return Err(Error::BadCall.into());
+        }
+        // What cannot be written is refused before anything is taken.
+        let len = len.min(Slot::SIZE);
+        self.copy_out_words(buf, &[0; Slot::SIZE][..len])?;
+        let message = match self.body(cap.object) {
+            Body::End { channel, side } => self.channel_recv(channel, side)?,
+            Body::Vfs { domain } => {
+                self.domains[domain as usize].answer.take().ok_or(Error::Empty)?
+            }
+            Body::Irq { .. } => self.take_latch(cap.object)?,
+            Body::Fiber { place } => self.take_end(place as usize, slot)?,
+            Body::Single(_) if cap.object == single::EVENTS => self.take_event()?,
+            Body::Single(_) => return Err(Error::Unsupported.into()),
+            _ => return Err(Error::BadCall.into()),
+        };
+        self.copy_out_words(buf, &message.encode()[..len])?;
+        Ok((MESSAGE_MIN + message.len as usize).min(len))
+    }
+
+    /// `recv` into a slot: nothing is ever parked, as `grant` is not there yet.
+    fn take_parked(&mut self, object: u32, into: usize) -> Answer {
+        if !matches!(self.body(object), Body::End { .. }) {
+            return Err(Error::BadCall.into());
+        }
+        if into >= SLOTS {
+            return Err(Error::BadSlot.into());
+        }
+        self.fiber().caps.check_free(into)?;
+        Err(Error::Empty.into())
+    }
+
+    fn take_latch(&mut self, object: u32) -> Result<Slot, Stop> {
+        let object = &mut self.objects[object as usize % OBJECTS];
+        if !core::mem::take(&mut object.latched) {
+            return Err(Error::Empty.into());
+        }
+        Ok(Slot::zeroed())
+    }
+
+    /// How a fiber ended. The parent's question is the last one: place and capability are free afterwards.
+    fn take_end(&mut self, place: usize, slot: usize) -> Result<Slot, Stop> {
+        let fiber = &self.fibers[place % FIBERS];
+        if fiber.state != state::ENDED {
+            return Err(Error::Empty.into());
+        }
+        let mut short = [0; 16];
+        short.copy_from_slice(&fiber.name[..16]);
+        let what = FiberEnd {
+            fiber: fiber.id,
+            end: fiber.end,
+            zero: [0; 3],
+            code: fiber.code,
+            pc: fiber.pc,
+            time: fiber.time,
+            name: short,
+        };
+        let message = Slot { kind: 0, flags: 0, len: 48, arg: 0, payload: what.encode() };
+        if fiber.parent == self.current {
+            self.fiber_mut().caps.take(slot)?;
+            self.reap(place);
+        }
+        Ok(message)
+    }
+
+    fn take_event(&mut self) -> Result<Slot, Stop> {
+        let ended = self.fiber().ended;
+        if ended == 0 {
+            return Err(Error::Empty.into());
+        }
+        let place = ended.trailing_zeros() as usize;
+        self.fiber_mut().ended &= !(1 << place);
+        let mut what = Event::zeroed();
+        (what.kind, what.count) = (event::CHILD_ENDED, 1);
+        what.source = self.fibers[place].id;
+        let mut payload = [0; INLINE_MAX];
+        payload[..Event::SIZE].copy_from_slice(&what.encode());
+        Ok(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })
+    }
+}

@@ -1,0 +1,171 @@
+//! `meta(query, buf, len)`: the meta-slot.
+use crate::kernel::{DOMAINS, FIBERS, Kernel};
+use crate::object::{Answer, Body};
+use abi::call::{Error, meta};
+use abi::stats::{CLASS_FIBER, CLASS_SYSTEM, FiberStats, SystemStats, state};
+use abi::systable::{ABI_MAJOR, ABI_MINOR};
+use abi::{cap::Kind, pledge};
+use arch::{Machine, UserAddr};
+
+impl<M: Machine> Kernel<M> {
+    #[inline]
+    pub(super) fn meta(&mut self, query: usize, buf: UserAddr, len: usize) -> Answer {
+        if query == meta::VERSION {
+            return Ok((ABI_MAJOR as usize) << 16 | ABI_MINOR as usize);
+        }
+        self.query(query, buf, len)
+    }
+
+    fn query(&mut self, query: usize, buf: UserAddr, len: usize) -> Answer {
+        match query {
+            meta::SELF => {
+                let stats = self.fiber_stats(self.current as usize);
+                self.answer_with(buf, len, &stats.encode())
+            }
+            meta::SLOT => self.find_slot(buf, len),
+            meta::BUS => {
+                let slot = self.input(buf, len)?;
+                let cap = self.lookup(usize::try_from(slot).map_err(|_| Error::BadSlot)?)?;
+                // Nothing gives DMA objects yet, so any slot is of another kind.
+                debug_assert!(cap.kind != Kind::DMA);
+                Err(Error::Denied.into())
+            }
+            meta::RANDOM => self.fill_random(buf, len),
+            meta::STATS => self.stats(buf, len),
+            _ => Err(Error::BadCall.into()),
+        }
+    }
+
+    /// A query's input: the first 8 bytes of the buffer.
+    fn input(&mut self, buf: UserAddr, len: usize) -> Result<u64, crate::object::Stop> {
+        if len < 8 {
+            return Err(Error::BadCall.into());
+        }
+        let mut input = [0; 8];
+        self.copy_in_words(buf, &mut input)?;
+        Ok(u64::from_le_bytes(input))
+    }
+
+    /// Fills as much of a record as the buffer takes; value = its whole length.
+    fn answer_with(&mut self, buf: UserAddr, len: usize, record: &[u8]) -> Answer {
+        self.copy_out_words(buf, &record[..record.len().min(len)])?;
+        Ok(record.len())
+    }
+
+    fn find_slot(&mut self, buf: UserAddr, len: usize) -> Answer {
+        let input = self.input(buf, len)?;
+        let (number, which) = (input as u32, (input >> 32) as usize);
+        let holds = |object: u32| match self.body(object) {
+            Body::End { channel, .. } => self.channels[channel as usize].number == number,
+            Body::Vfs { .. } => number == abi::ring::well_known::VFS,
+            _ => false,
+        };
+        let mut found = self.fiber().caps.iter().filter(|(_, cap)| holds(cap.object));
+        let slot = found.nth(which).map(|(slot, _)| slot as usize);
+        // Number 0 is that of channels between a parent and its child, which nobody can ask for.
+        slot.filter(|_| number != 0).ok_or(Error::NotFound.into())
+    }
+
+    fn stats(&mut self, buf: UserAddr, len: usize) -> Answer {
+        let input = self.input(buf, len)?;
+        let (class, index) = (input as u32, (input >> 32) as usize);
+        match class {
+            CLASS_SYSTEM if index == 0 => {
+                let stats = self.system_stats();
+                self.answer_with(buf, len, &stats.encode())
+            }
+            CLASS_FIBER => {
+                let fiber = self.fibers.get(index).ok_or(Error::NotFound)?;
+                let audits = self.domain().pledge & pledge::AUDIT != 0;
+                if !audits && (fiber.is_free() || fiber.domain != self.domain) {
+                    return Err(Error::Denied.into());
+                }
+                if fiber.is_free() {
+                    return Err(Error::Empty.into());
+                }
+                let stats = self.fiber_stats(index);
+                self.answer_with(buf, len, &stats.encode())
+            }
+            _ => Err(Error::NotFound.into()),
+        }
+    }
+
+    /// What is known about the fiber in `place`.
+    fn fiber_stats(&self, place: usize) -> FiberStats {
+        let fiber = &self.fibers[place % FIBERS];
+        let id = fiber.domain;
+        let mut stats = FiberStats::zeroed();
+        stats.fiber = fiber.id;
+        stats.parent = self.fibers.get(fiber.parent as usize).map_or(u32::MAX, |p| p.id);
+        (stats.state, stats.end) = (fiber.state, fiber.end);
+        (stats.code, stats.pc) = (fiber.code, fiber.pc);
+        (stats.time, stats.name) = (fiber.time, fiber.name);
+        stats.slots = fiber.caps.used();
+        if fiber.is_alive() {
+            let domain = &self.domains[id as usize % DOMAINS];
+            stats.domain = id as u32;
+            stats.spectrum = self.sched.spectrum(id);
+            stats.policy = domain.policy;
+            stats.pledge = domain.pledge;
+            stats.energy_left = self.sched.energy_left(id) / 1000;
+            stats.energy_budget = self.sched.budget(id) / 1000;
+            stats.memory = domain.extent.1;
+            stats.missed = self.sched.missed(id);
+            stats.strikes = self.sched.strikes(id) as u32;
+            if fiber.state == state::READY && self.sched.is_throttled(id) {
+                stats.state = state::THROTTLED;
+            }
+        }
+        stats
+    }
+
+    fn system_stats(&self) -> SystemStats {
+        let (free, largest) = self.memory.free();
+        let alive = self.fibers.iter().filter(|f| f.is_alive()).count();
+        SystemStats {
+            ram: self.machine.ram().1,
+            free,
+            largest,
+            kernel: self.places.reserved,
+            fibers: alive as u32,
+            domains: self.domains.iter().filter(|d| !d.is_free()).count() as u32,
+            timer_interrupts: self.counters.timer,
+            device_interrupts: self.counters.device,
+            calls: self.counters.calls,
+            switches: self.counters.switches,
+            tlb_maintenance: self.machine.tlb_maintenance(),
+            idles: self.counters.idles,
+            idle_time: self.counters.idle_time,
+            faults: self.counters.faults,
+            first_npl: self.counters.first_npl,
+            zero: [0; 16],
+        }
+    }
+
+    /// Random bytes: BLAKE3 over the state, the counter and what the hardware gives, in output-and-ratchet form: half
+    /// of each hash becomes the next state, so that earlier output cannot be found from it.
+    fn fill_random(&mut self, buf: UserAddr, len: usize) -> Answer {
+        if len > meta::RANDOM_MAX {
+            return Err(Error::TooBig.into());
+        }
+        let mut out = [0; meta::RANDOM_MAX];
+        self.stir();
+        let mut reader = blake3::Hasher::new_keyed(&self.random).update(b"out").finalize_xof();
+        reader.fill(&mut out[..len]);
+        self.random =
+            *blake3::Hasher::new_keyed(&self.random).update(b"next").finalize().as_bytes();
+        self.machine.copy_out(buf, &out[..len])?;
+        Ok(len)
+    }
+
+    fn stir(&mut self) {
+        let mut hasher = blake3::Hasher::new_keyed(&self.random);
+        hasher.update(&self.machine.now().to_le_bytes());
+        for _ in 0..4 {
+            if let Some(word) = self.machine.random() {
+                hasher.update(&word.to_le_bytes());
+            }
+        }
+        self.random = *hasher.finalize().as_bytes();
+    }
+}

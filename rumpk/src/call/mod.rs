@@ -1,0 +1,177 @@
+//! The calls, one file each where they are more than a few lines.
+//!
+//! Every handler decodes and checks everything first and then applies, which cannot fail. Arguments are numbers until a
+//! checked accessor has used them.
+mod channel;
+mod map;
+mod meta;
+mod pledge;
+mod spawn;
+mod tick;
+mod vfs;
+mod wait;
+
+use crate::kernel::{Kernel, OBJECTS};
+use crate::object::{Answer, Body, Stop};
+use abi::call::{COST_J, Error, Range, number as n};
+use abi::cap::verb;
+use abi::stats::{end, state};
+use arch::{Frame, Machine, UserAddr};
+
+/// What a call costs, in ns of processor time: 1 J is 1 µs.
+const COST_NS: [u64; 13] = {
+    let mut cost = [0; 13];
+    let mut i = 0;
+    while i < 13 {
+        cost[i] = COST_J[i] as u64 * 1000;
+        i += 1;
+    }
+    cost
+};
+
+/// What an entry returns. A status above zero means that another fiber may run first: the frame holds the result.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Return {
+    /// 0, a negative [`Error`], or [`Return::LATER`].
+    pub status: isize,
+    /// By call.
+    pub value: usize,
+}
+
+impl Return {
+    /// The result comes with the frame.
+    pub const LATER: Self = Self { status: 1, value: 0 };
+
+    fn of(answer: Result<usize, Error>) -> Self {
+        match answer {
+            Ok(value) => Self { status: 0, value },
+            Err(error) => Self { status: error as isize, value: 0 },
+        }
+    }
+}
+
+/// The six arguments.
+pub type Args = [usize; 6];
+
+impl<M: Machine> Kernel<M> {
+    /// Handles call `number` of the current fiber.
+    #[inline]
+    pub fn call(&mut self, number: usize, args: &Args) -> Return {
+        self.counters.calls += 1;
+        let Some(&cost) = COST_NS.get(number) else {
+            return Return::of(Err(Error::BadCall));
+        };
+        // Charged when it starts, even below zero: the call is finished all the same.
+        let solvent = self.sched.spend(self.domain, cost);
+        let answer = self.handle(number, args);
+        match answer {
+            Ok(value) if solvent && !self.reconsider => Return { status: 0, value },
+            answer => self.finish(answer),
+        }
+    }
+
+    #[inline]
+    fn handle(&mut self, number: usize, args: &Args) -> Answer {
+        match number {
+            n::META => self.meta(args[0], UserAddr(args[1] as u64), args[2]),
+            n::EXIT => {
+                self.end_fiber(self.current as usize, end::EXIT, args[0] as u64);
+                Err(Stop::Later)
+            }
+            n::YIELD => {
+                self.sched.cooperated(self.domain);
+                self.fiber_mut().state = state::READY;
+                self.fiber_mut().frame.set_result(0, 0);
+                Err(Stop::Later)
+            }
+            n::WAIT => self.wait(UserAddr(args[0] as u64), args[1], args[2] as u64),
+            n::SPAWN => self.spawn(args[0], UserAddr(args[1] as u64), args[2]),
+            n::SEND => self.send(args[0], args[1], args[2]),
+            n::RECV => self.recv(args[0], UserAddr(args[1] as u64), args[2], args[3]),
+            n::MAP => self.map(args),
+            n::MASK => self.mask(args),
+            n::GRANT => self.grant(args[0]),
+            n::PLEDGE => self.pledge(args[0], UserAddr(args[1] as u64), args[2]),
+            n::TICK => self.tick(args[0], args[1], UserAddr(args[2] as u64)),
+            _ => self.prov(args[0], args[1]),
+        }
+    }
+
+    /// The less common ends of a call.
+    fn finish(&mut self, answer: Answer) -> Return {
+        let result = match answer {
+            Ok(value) => Ok(value),
+            Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Later) => return Return::LATER,
+            Err(Stop::Violation) => {
+                self.counters.faults += 1;
+                self.end_domain(self.domain, end::PLEDGE, 0);
+                return Return::LATER;
+            }
+        };
+        let done = Return::of(result);
+        if !self.reconsider && self.sched.energy_left(self.domain) > 0 {
+            return done;
+        }
+        self.fiber_mut().frame.set_result(done.status, done.value);
+        Return::LATER
+    }
+
+    /// `mask(slot, verbs, perms, &range)`.
+    fn mask(&mut self, args: &Args) -> Answer {
+        let [slot, verbs, perms, range, ..] = *args;
+        if verbs > verb::ALL as usize || perms > 7 {
+            return Err(Error::BadCall.into());
+        }
+        let cap = self.lookup_for(slot, verb::MASK)?;
+        let range = if range == 0 {
+            None
+        } else {
+            let mut bytes = [0; Range::SIZE];
+            self.copy_in_words(UserAddr(range as u64), &mut bytes)?;
+            Range::decode(&bytes).map(|r| (r.offset, r.len))
+        };
+        let left = cap.attenuate(verbs as u8, perms as u8, range)?;
+        if left.is_empty() {
+            self.unmap_object(cap.object);
+        }
+        self.fiber_mut().caps.replace(slot, left)?;
+        Ok(0)
+    }
+
+    /// `grant`: capabilities do not travel yet; the slot is checked all the same.
+    fn grant(&mut self, slot: usize) -> Answer {
+        self.lookup_for(slot, verb::GRANT)?;
+        Err(Error::Unsupported.into())
+    }
+
+    /// `prov`: there is no chain yet; the slot is checked all the same.
+    fn prov(&mut self, slot: usize, op: usize) -> Answer {
+        if op > abi::call::prov_op::LOAD {
+            return Err(Error::BadCall.into());
+        }
+        self.lookup(slot)?;
+        Err(Error::Unsupported.into())
+    }
+
+    /// Reads a record that the contract wants on an 8-byte boundary.
+    pub(crate) fn copy_in_words(&mut self, from: UserAddr, to: &mut [u8]) -> Result<(), Stop> {
+        if from.0 & 7 != 0 {
+            return Err(Error::BadAddress.into());
+        }
+        Ok(self.machine.copy_in(from, to)?)
+    }
+    /// Writes such a record.
+    pub(crate) fn copy_out_words(&mut self, to: UserAddr, from: &[u8]) -> Result<(), Stop> {
+        if to.0 & 7 != 0 {
+            return Err(Error::BadAddress.into());
+        }
+        Ok(self.machine.copy_out(to, from)?)
+    }
+
+    /// What a capability's object is.
+    pub(crate) fn body(&self, object: u32) -> Body {
+        self.objects[object as usize % OBJECTS].body
+    }
+}

@@ -1,0 +1,139 @@
+//! `spawn(slot, desc, len)`.
+use crate::fiber::Fiber;
+use crate::kernel::Kernel;
+use crate::object::Answer;
+use crate::spawn::Wish;
+use abi::PAGE;
+use abi::boot::SERVICE_INIT;
+use abi::call::{ARGS_MAX, Error, SPAWN_FIBER, SPAWN_IMAGE, Spawn};
+use abi::cap::{R, W, slot, verb};
+use abi::pledge;
+use abi::stats::state;
+use arch::{Frame, Machine, Memory, UserAddr};
+
+/// Most bytes of stack of a fiber of the own domain.
+const STACK_MAX: u64 = 1 << 20;
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn spawn(&mut self, factory: usize, desc: UserAddr, len: usize) -> Answer {
+        self.lookup_for(factory, verb::SPAWN)?;
+        let args_len = len.checked_sub(Spawn::SIZE).ok_or(Error::BadCall)?;
+        if args_len > ARGS_MAX {
+            return Err(Error::TooBig.into());
+        }
+        let mut bytes = [0; Spawn::SIZE + ARGS_MAX];
+        self.copy_in_words(desc, &mut bytes[..len])?;
+        let spec = Spawn::decode(&bytes).ok_or(Error::BadCall)?;
+        let args = &bytes[Spawn::SIZE..len];
+        if spec.zero != [0; 3] || spec.zero2 != [0; 16] {
+            return Err(Error::BadCall.into());
+        }
+        match spec.op {
+            SPAWN_IMAGE => self.spawn_image(&spec, args),
+            SPAWN_FIBER => self.spawn_fiber(&spec, args),
+            _ => Err(Error::BadCall.into()),
+        }
+    }
+
+    fn spawn_image(&mut self, spec: &Spawn, args: &[u8]) -> Answer {
+        if self.domain().pledge & pledge::EXEC == 0 {
+            return Err(Error::Denied.into());
+        }
+        let name = plain_name(&spec.name).ok_or(Error::BadCall)?;
+        let (service, path, own) = self.resolve_name(name)?;
+        let own_len = own.1;
+        let args = if args.is_empty() { &own.0[..own_len] } else { args };
+        let place = self.start(&Wish {
+            parent: self.current,
+            service,
+            path: abi::text(&path),
+            name,
+            pledge: spec.pledge,
+            energy: spec.energy,
+            heap: spec.memory,
+            args,
+            channel_slot: spec.channel_slot,
+        })?;
+        self.slot_of(place)
+    }
+
+    /// Service, image path and argument text for a name. Services are for subject zero alone: the manifest gives them more
+    /// than their parent has.
+    #[allow(clippy::type_complexity, reason = "three results of one look into the manifest")]
+    fn resolve_name(
+        &self,
+        name: &str,
+    ) -> Result<(Option<u16>, [u8; 96], ([u8; ARGS_MAX], usize)), Error> {
+        let manifest = self.manifest().ok_or(Error::NotFound)?;
+        let own = manifest.service(self.domain().service);
+        let may = own.is_some_and(|s| s.flags & SERVICE_INIT != 0);
+        let mut args = ([0; ARGS_MAX], 0);
+        if may && let Some(index) = manifest.find(name) {
+            if self.domains.iter().any(|d| !d.is_free() && d.service == index) {
+                return Err(Error::Exists);
+            }
+            let service = manifest.service(index).ok_or(Error::NotFound)?;
+            let text = manifest.args(&service);
+            args.1 = text.len().min(ARGS_MAX);
+            args.0[..args.1].copy_from_slice(&text[..args.1]);
+            return Ok((Some(index), abi::name(abi::text(&service.image)), args));
+        }
+        let mut path = abi::name::<96>("Boot/bin/");
+        path[9..9 + name.len()].copy_from_slice(name.as_bytes());
+        Ok((None, path, args))
+    }
+
+    /// The caller's slot that names a child.
+    fn slot_of(&self, place: usize) -> Answer {
+        let object = self.fibers[place].object;
+        let mut slots = self.fiber().caps.iter();
+        let found = slots.find(|(_, cap)| cap.object == object).map(|(slot, _)| slot as usize);
+        found.ok_or(Error::Full.into())
+    }
+
+    fn spawn_fiber(&mut self, spec: &Spawn, args: &[u8]) -> Answer {
+        let stack = if spec.stack == 0 { PAGE as u64 } else { spec.stack };
+        if stack > STACK_MAX {
+            return Err(Error::TooBig.into());
+        }
+        let stack = stack.next_multiple_of(PAGE as u64);
+        let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
+        let own_slot = self.fiber().caps.free_slot(slot::FIRST).ok_or(Error::Full)?;
+        if self.objects.iter().filter(|o| o.is_free()).count() < 2 {
+            return Err(Error::Full.into());
+        }
+        let len = stack + 2 * PAGE as u64;
+        let base = self.memory.take(len)?;
+        self.machine.bytes_mut(base, len as usize).fill(0);
+        let bottom = base + PAGE as u64;
+        if let Err(error) = self.map_pages(bottom, stack, R | W, Memory::Normal) {
+            self.unmap_pages(self.domain, bottom, stack);
+            self.memory.give(base, len);
+            return Err(error.into());
+        }
+        let args_at = (bottom + stack - args.len() as u64) & !15;
+        self.machine.bytes_mut(args_at, args.len()).copy_from_slice(args);
+        let given = [args_at, args.len() as u64, abi::boot::virt::SYSTABLE];
+        let frame = M::Frame::start(spec.entry, args_at, given, self.isolated);
+        let (domain, parent) = (self.domain, self.current);
+        let name = self.fiber().name;
+        self.new_fiber(place, domain, parent, frame, name);
+        self.fibers[place].stack = (base, len);
+        self.domain_mut().fibers |= 1 << place;
+        self.give_singles(place, domain);
+        self.name_fiber(place, own_slot, parent);
+        self.fibers[place].state = state::WAITING;
+        self.wake(place);
+        self.slot_of(place)
+    }
+}
+
+/// The name in a descriptor, if it can be one: not empty, one path part, printable.
+fn plain_name(field: &[u8; 64]) -> Option<&str> {
+    let end = field.iter().position(|&b| b == 0)?;
+    let name = core::str::from_utf8(&field[..end]).ok()?;
+    let fine = |c: char| !c.is_control() && c != '/';
+    let dots = name == "." || name == "..";
+    (!name.is_empty() && !dots && name.chars().all(fine) && field[end..].iter().all(|&b| b == 0))
+        .then_some(name)
+}

@@ -1,0 +1,171 @@
+//! `wait(list, n, &deadline)`: the only call that waits for other fibers.
+use crate::kernel::{FIBERS, Kernel, NONE, OBJECTS};
+use crate::object::{Answer, Body, single};
+use abi::call::{Error, WAIT_MAX, WaitEntry, want};
+use abi::cap::verb;
+use abi::stats::state;
+use arch::{Frame, Machine, UserAddr};
+
+const KNOWN: u8 = want::READABLE | want::WRITABLE | want::EVENT | want::RING;
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn wait(&mut self, list: UserAddr, count: usize, deadline: u64) -> Answer {
+        if count > WAIT_MAX {
+            return Err(Error::TooBig.into());
+        }
+        let mut bytes = [0; WAIT_MAX * WaitEntry::SIZE];
+        let bytes = &mut bytes[..count * WaitEntry::SIZE];
+        self.machine.copy_in(list, bytes)?;
+        // What cannot be written back later is refused now.
+        self.machine.copy_out(list, bytes)?;
+        let deadline = if deadline == 0 {
+            u64::MAX
+        } else {
+            let mut at = [0; 8];
+            self.copy_in_words(UserAddr(deadline), &mut at)?;
+            u64::from_le_bytes(at)
+        };
+        let wait = &mut self.fiber_mut().wait;
+        for (to, from) in wait.entries.iter_mut().zip(bytes.chunks_exact(WaitEntry::SIZE)) {
+            let [slot, want, _, zero] = [from[0], from[1], from[2], from[3]];
+            if want & !KNOWN != 0 || zero != 0 {
+                return Err(Error::BadCall.into());
+            }
+            *to = WaitEntry { slot, want, got: 0, zero };
+        }
+        (wait.list, wait.count, wait.deadline) = (list, count as u8, deadline);
+        self.sched.cooperated(self.domain);
+        self.ring_first(count)?;
+        (self.fiber_mut().wait.active, self.fiber_mut().wait.timed_out) = (true, false);
+        if self.finish_wait() {
+            return self.waited();
+        }
+        if deadline <= self.machine.now() {
+            self.fiber_mut().wait.active = false;
+            return Err(Error::TimedOut.into());
+        }
+        self.note_timer(deadline);
+        self.fiber_mut().state = state::WAITING;
+        self.unready(self.current as usize);
+        Err(crate::object::Stop::Later)
+    }
+
+    /// The result that [`Self::finish_wait`] left in the frame is the call's own, as the fiber goes on at once.
+    fn waited(&mut self) -> Answer {
+        if self.reconsider {
+            return Err(crate::object::Stop::Later);
+        }
+        Ok(self.fiber().wait.count as usize)
+    }
+
+    /// Rings the doorbells that the list asks for.
+    fn ring_first(&mut self, count: usize) -> Result<(), crate::object::Stop> {
+        for i in 0..count {
+            let entry = self.fiber().wait.entries[i];
+            if entry.want & want::RING != 0 {
+                let price = abi::call::COST_J[abi::call::number::SEND] as u64 * 1000;
+                self.sched.spend(self.domain, price);
+                let cap = self.lookup_for(entry.slot as usize, verb::SEND)?;
+                self.doorbell(cap.object)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Completes the current fiber's wait if anything is ready or its deadline passed; `false`: it waits on.
+    /// Without a wait there is nothing to complete.
+    pub(crate) fn finish_wait(&mut self) -> bool {
+        let place = self.current as usize % FIBERS;
+        if !self.fibers[place].wait.active {
+            return true;
+        }
+        let count = self.fibers[place].wait.count as usize;
+        let mut ready = 0;
+        for i in 0..count {
+            let entry = self.fibers[place].wait.entries[i];
+            let got = self.probe(entry, place);
+            self.fibers[place].wait.entries[i].got = got;
+            ready += usize::from(got != 0);
+        }
+        if ready == 0 && !self.fibers[place].wait.timed_out {
+            return false;
+        }
+        self.fibers[place].wait.active = false;
+        let mut bytes = [0; WAIT_MAX * WaitEntry::SIZE];
+        let wait = &self.fibers[place].wait;
+        for (to, from) in bytes.chunks_exact_mut(WaitEntry::SIZE).zip(&wait.entries[..count]) {
+            to.copy_from_slice(&from.encode());
+        }
+        let list = wait.list;
+        let written = self.machine.copy_out(list, &bytes[..count * WaitEntry::SIZE]);
+        let fiber = &mut self.fibers[place];
+        // The value of a wait that ends at once.
+        fiber.wait.count = ready as u8;
+        match (written, ready) {
+            // Unmapped by another fiber of the domain meanwhile.
+            (Err(_), _) => fiber.frame.set_result(Error::BadAddress as isize, 0),
+            (Ok(()), 0) => fiber.frame.set_result(Error::TimedOut as isize, 0),
+            (Ok(()), ready) => fiber.frame.set_result(0, ready),
+        }
+        true
+    }
+
+    /// Which wants of an entry hold now; registers the fiber with the object if none does.
+    fn probe(&mut self, entry: WaitEntry, place: usize) -> u8 {
+        let wants = entry.want & !want::RING;
+        let Ok(cap) = self.fibers[place].caps.get(entry.slot as usize).copied() else {
+            return want::DEAD;
+        };
+        let index = cap.object as usize % OBJECTS;
+        let object = &mut self.objects[index];
+        if cap.check(object.epoch, 0).is_err() {
+            return want::DEAD;
+        }
+        let held = match object.body {
+            Body::End { channel, side } => {
+                return self.probe_end(index, channel, side, wants, place);
+            }
+            Body::Irq { .. } => core::mem::take(&mut object.latched),
+            Body::Fiber { place: other } => self.fibers[other as usize].state == state::ENDED,
+            Body::Vfs { domain } => {
+                let readable = self.domains[domain as usize].answer.is_some();
+                let hold = if readable { want::READABLE } else { want::WRITABLE };
+                return hold & wants;
+            }
+            Body::Single(_) if cap.object == single::EVENTS => self.fibers[place].ended != 0,
+            Body::Single(_) if cap.object == single::CLOCK => {
+                core::mem::take(&mut self.fibers[place].timer_fired)
+            }
+            _ => return want::DEAD,
+        };
+        if held {
+            return wants & (want::READABLE | want::EVENT);
+        }
+        self.objects[index].waiters |= 1 << place;
+        0
+    }
+
+    /// A mapped end is ready when its doorbell was rung, which clears it; for the others the kernel looks.
+    fn probe_end(&mut self, index: usize, channel: u8, side: u8, wants: u8, place: usize) -> u8 {
+        let ends = &self.channels[channel as usize].ends;
+        let (mapped, gone) =
+            (ends[side as usize & 1].mapped != NONE, ends[1 - side as usize & 1].gone);
+        let broken = ends[side as usize & 1].broken;
+        let rung = core::mem::take(&mut self.objects[index].latched);
+        if broken {
+            return want::DEAD;
+        }
+        let got = if mapped {
+            (if rung { wants } else { 0 }) | if gone { want::DEAD } else { 0 }
+        } else {
+            let (readable, writable) = self.channel_ready(channel, side);
+            let holds = (want::READABLE * readable as u8) | (want::WRITABLE * writable as u8);
+            let dead = if gone && holds & wants != 0 { want::DEAD } else { 0 };
+            holds & wants | dead
+        };
+        if got == 0 {
+            self.objects[index].waiters |= 1 << place;
+        }
+        got
+    }
+}

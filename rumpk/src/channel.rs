@@ -1,0 +1,344 @@
+//! Channels: a pair of ION Rings and two buffer areas in one run of pages, and the sides that the kernel stands in for.
+//!
+//! An end that is mapped belongs to its fiber: the kernel only latches its doorbell and looks at nothing in the rings. For
+//! an end that is not mapped the kernel is that side, with the same protocol and the same distrust of the peer.
+//!
+//! Memory, in pages: P and C of the ring from end A to end B, P and C of the other one, A's buffer, B's buffer.
+use crate::kernel::{CHANNELS, Kernel, NONE, OBJECTS};
+use crate::object::{Body, Object};
+use abi::PAGE;
+use abi::call::{Error, MapInfo};
+use abi::cap::{R, W};
+use abi::ring::{INLINE_MAX, SLOT_LEN, SLOTS_OFFSET, Slot};
+use arch::{Machine, Memory};
+use ring::{Consumer, Producer, Word};
+
+/// One end.
+#[derive(Clone)]
+pub struct End {
+    /// Object that names it; 0 before the end has one.
+    pub object: u32,
+    /// Domain that mapped it; [`NONE`]: the kernel is this side.
+    pub mapped: u8,
+    /// Nobody is there (any more): the other side gets `Gone`.
+    pub gone: bool,
+    /// The ring is broken: this end is dropped.
+    pub broken: bool,
+}
+
+/// One place of the channel table.
+pub struct Channel {
+    /// Physical address; 0: a free place.
+    pub base: u64,
+    pub slots: u32,
+    /// Bytes of each buffer area.
+    pub buffer: u32,
+    /// Well-known or chosen number.
+    pub number: u32,
+    pub generation: u32,
+    pub ends: [End; 2],
+}
+
+impl Channel {
+    const END: End = End { object: 0, mapped: 0, gone: false, broken: false };
+    /// A free place.
+    pub const FREE: Self =
+        Self { base: 0, slots: 0, buffer: 0, number: 0, generation: 0, ends: [Self::END; 2] };
+
+    fn p_len(&self) -> u64 {
+        let bytes = SLOTS_OFFSET + self.slots as usize * SLOT_LEN;
+        bytes.next_multiple_of(PAGE) as u64
+    }
+    fn ring_len(&self) -> u64 {
+        self.p_len() + PAGE as u64
+    }
+    /// Bytes of the whole.
+    pub fn len(&self) -> u64 {
+        2 * (self.ring_len() + self.buffer as u64)
+    }
+    /// Physical addresses of P and C of the ring that `side` produces into.
+    fn ring(&self, side: u8) -> (u64, u64) {
+        let p = self.base + side as u64 * self.ring_len();
+        (p, p + self.p_len())
+    }
+    fn buffer_of(&self, side: u8) -> u64 {
+        self.base + 2 * self.ring_len() + side as u64 * self.buffer as u64
+    }
+    /// What `map` of end `side` tells.
+    pub fn info(&self, side: u8) -> MapInfo {
+        let ((tx_p, tx_c), (rx_p, rx_c)) = (self.ring(side), self.ring(1 - side));
+        MapInfo {
+            tx_p,
+            tx_c,
+            rx_p,
+            rx_c,
+            tx_buffer: self.buffer_of(side),
+            rx_buffer: self.buffer_of(1 - side),
+            slots: self.slots,
+            buffer_len: self.buffer,
+            generation: self.generation,
+            slot_len: SLOT_LEN as u32,
+        }
+    }
+    /// The pieces that end `side` sees: address, bytes, permissions.
+    pub fn views(&self, side: u8) -> [(u64, u64, u8); 6] {
+        let info = self.info(side);
+        let page = PAGE as u64;
+        [
+            (info.tx_p, self.p_len(), R | W),
+            (info.tx_c, page, R),
+            (info.rx_p, self.p_len(), R),
+            (info.rx_c, page, R | W),
+            (info.tx_buffer, self.buffer as u64, R | W),
+            (info.rx_buffer, self.buffer as u64, R),
+        ]
+    }
+}
+
+/// A ring as the protocol sees it.
+struct View<'a, M> {
+    machine: &'a M,
+    p: u64,
+    c: u64,
+}
+
+impl<M: Machine> View<'_, M> {
+    fn word(&self, word: Word) -> u64 {
+        (if word.in_p() { self.p } else { self.c }) + word.offset() as u64
+    }
+    fn slot(&self, slot: u32) -> u64 {
+        self.p + (SLOTS_OFFSET + slot as usize * SLOT_LEN) as u64
+    }
+}
+
+impl<M: Machine> ring::Memory for View<'_, M> {
+    fn load_acquire(&self, word: Word) -> u32 {
+        self.machine.load_acquire(self.word(word))
+    }
+    fn load_relaxed(&self, word: Word) -> u32 {
+        self.machine.load_acquire(self.word(word))
+    }
+    fn store_release(&self, word: Word, value: u32) {
+        self.machine.store_release(self.word(word), value);
+    }
+    fn fence(&self) {
+        self.machine.fence();
+    }
+    fn read_header(&self, slot: u32) -> [u64; 2] {
+        let mut header = [0; 2];
+        self.machine.read_words(self.slot(slot), &mut header);
+        header
+    }
+    fn write_header(&self, slot: u32, header: [u64; 2]) {
+        self.machine.write_words(self.slot(slot), &header);
+    }
+    fn read_payload(&self, slot: u32, to: &mut [u8; INLINE_MAX]) {
+        let mut words = [0; INLINE_MAX / 8];
+        self.machine.read_words(self.slot(slot) + 16, &mut words);
+        for (to, word) in to.chunks_exact_mut(8).zip(words) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+    }
+    fn write_payload(&self, slot: u32, from: &[u8; INLINE_MAX]) {
+        let mut words = [0; INLINE_MAX / 8];
+        for (word, from) in words.iter_mut().zip(from.chunks_exact(8)) {
+            *word = u64::from_le_bytes(from.try_into().unwrap_or_default());
+        }
+        self.machine.write_words(self.slot(slot) + 16, &words);
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// A channel with fresh, zeroed memory and ends that nobody holds yet.
+    pub(crate) fn new_channel(
+        &mut self,
+        number: u32,
+        slots: u32,
+        buffer: u32,
+    ) -> Result<u8, Error> {
+        let index = self.channels.iter().position(|c| c.base == 0).ok_or(Error::Full)?;
+        if !slots.is_power_of_two() || !(buffer as usize).is_multiple_of(PAGE) {
+            return Err(Error::BadCall);
+        }
+        let end = End { mapped: NONE, gone: true, ..Channel::END };
+        let ends = [end.clone(), end];
+        let mut channel = Channel { slots, buffer, number, ends, ..Channel::FREE };
+        channel.base = self.memory.take(channel.len())?;
+        self.machine.bytes_mut(channel.base, channel.len() as usize).fill(0);
+        self.channels[index] = channel;
+        Ok(index as u8)
+    }
+
+    /// Gives the end an object that belongs to domain `owner`, which may use it with `pledge`. An end that was
+    /// used before begins a new generation.
+    pub(crate) fn attach_end(
+        &mut self,
+        channel: u8,
+        side: u8,
+        owner: u8,
+        pledge: u64,
+    ) -> Result<u32, Error> {
+        let object = self.new_object(Object::new(Body::End { channel, side }, owner, pledge))?;
+        let place = &mut self.channels[channel as usize % CHANNELS];
+        let end = &mut place.ends[side as usize & 1];
+        place.generation += u32::from(end.object != 0);
+        *end = End { object, mapped: NONE, gone: false, broken: false };
+        Ok(object)
+    }
+
+    /// Drops an end: the other side gets `Gone` and is woken.
+    pub(crate) fn drop_end(&mut self, channel: u8, side: u8) {
+        let place = &mut self.channels[channel as usize % CHANNELS];
+        let end = &mut place.ends[side as usize & 1];
+        end.gone = true;
+        end.mapped = NONE;
+        let peer = place.ends[1 - (side as usize & 1)].object;
+        if peer != 0 {
+            self.signal(peer);
+        }
+    }
+
+    /// Frees a channel that was made for two fibers when both are gone. Those of the manifest stay.
+    pub(crate) fn free_channel_if_dead(&mut self, channel: u8) {
+        let place = &mut self.channels[channel as usize % CHANNELS];
+        if place.number == 0 && place.base != 0 && place.ends.iter().all(|end| end.gone) {
+            let (base, len) = (place.base, place.len());
+            *place = Channel::FREE;
+            self.memory.give(base, len);
+        }
+    }
+
+    fn view(&self, channel: u8, producer: u8) -> View<'_, M> {
+        let (p, c) = self.channels[channel as usize % CHANNELS].ring(producer);
+        View { machine: &self.machine, p, c }
+    }
+
+    /// The end as the kernel may stand in for it: `BadCall` if it is mapped, `Gone` if it is broken or, where
+    /// `needs_peer`, nobody is at the other end.
+    fn stand_in(&self, channel: u8, side: u8, needs_peer: bool) -> Result<(u32, u32), Error> {
+        let place = &self.channels[channel as usize % CHANNELS];
+        let (end, peer) = (&place.ends[side as usize & 1], &place.ends[1 - (side as usize & 1)]);
+        if end.mapped != NONE {
+            return Err(Error::BadCall);
+        }
+        if end.broken || (needs_peer && peer.gone) {
+            return Err(Error::Gone);
+        }
+        Ok((place.slots, peer.object))
+    }
+
+    fn broke(&mut self, channel: u8, side: u8, error: Error) -> Error {
+        if error == Error::Gone {
+            self.channels[channel as usize % CHANNELS].ends[side as usize & 1].broken = true;
+            self.drop_end(channel, side);
+        }
+        error
+    }
+
+    /// Sends for an end that is not mapped.
+    pub(crate) fn channel_send(&mut self, channel: u8, side: u8, slot: &Slot) -> Result<(), Error> {
+        let (slots, peer) = self.stand_in(channel, side, true)?;
+        let view = self.view(channel, side);
+        let sent = Producer::resume(&view, slots).and_then(|mut p| p.push(&view, slot));
+        match sent {
+            Ok(_) => {
+                // An unmapped peer sleeps in `wait`, a mapped one may have announced it: ring in both cases.
+                self.signal(peer);
+                Ok(())
+            }
+            Err(error) => Err(self.broke(channel, side, error)),
+        }
+    }
+
+    /// Receives for an end that is not mapped. What was sent before the peer went stays readable.
+    pub(crate) fn channel_recv(&mut self, channel: u8, side: u8) -> Result<Slot, Error> {
+        let (slots, peer) = self.stand_in(channel, side, false)?;
+        let view = self.view(channel, 1 - side);
+        match Consumer::resume(&view, slots).and_then(|mut c| c.pop(&view)) {
+            Ok(popped) => {
+                if popped.must_ring || self.peer_unmapped(channel, side) {
+                    self.signal(peer);
+                }
+                Ok(popped.slot)
+            }
+            Err(Error::Empty)
+                if self.channels[channel as usize].ends[1 - side as usize & 1].gone =>
+            {
+                Err(Error::Gone)
+            }
+            Err(error) => Err(self.broke(channel, side, error)),
+        }
+    }
+
+    fn peer_unmapped(&self, channel: u8, side: u8) -> bool {
+        let place = &self.channels[channel as usize % CHANNELS];
+        place.ends[1 - (side as usize & 1)].mapped == NONE
+    }
+
+    /// What a fiber can do at an end that is not mapped: (readable, writable). A mapped peer is told when it
+    /// must ring.
+    pub(crate) fn channel_ready(&mut self, channel: u8, side: u8) -> (bool, bool) {
+        let Ok((slots, _)) = self.stand_in(channel, side, false) else { return (true, true) };
+        let peer_gone = self.channels[channel as usize].ends[1 - side as usize & 1].gone;
+        let inward = self.view(channel, 1 - side);
+        let readable = match Consumer::resume(&inward, slots) {
+            Ok(mut consumer) => {
+                consumer.awake(&inward);
+                !consumer.prepare_sleep(&inward)
+            }
+            Err(_) => true,
+        };
+        let outward = self.view(channel, side);
+        let writable = match Producer::resume(&outward, slots) {
+            Ok(mut producer) => {
+                producer.awake(&outward);
+                !producer.prepare_sleep(&outward)
+            }
+            Err(_) => true,
+        };
+        (readable || peer_gone, writable || peer_gone)
+    }
+
+    /// Maps an end into the current domain.
+    pub(crate) fn channel_map(&mut self, channel: u8, side: u8) -> Result<MapInfo, Error> {
+        let domain = self.domain;
+        let place = &mut self.channels[channel as usize % CHANNELS];
+        let end = &mut place.ends[side as usize & 1];
+        if end.mapped != NONE && end.mapped != domain {
+            return Err(Error::Exists);
+        }
+        if end.broken {
+            return Err(Error::Gone);
+        }
+        end.mapped = domain;
+        let (info, views) = (place.info(side), place.views(side));
+        for (address, len, perms) in views {
+            if let Err(error) = self.map_pages(address, len, perms, Memory::Normal) {
+                self.channel_unmap(channel, side);
+                return Err(error);
+            }
+        }
+        Ok(info)
+    }
+
+    /// Unmaps an end from the domain that has it; from then on the kernel is that side.
+    pub(crate) fn channel_unmap(&mut self, channel: u8, side: u8) {
+        let place = &mut self.channels[channel as usize % CHANNELS];
+        let domain = core::mem::replace(&mut place.ends[side as usize & 1].mapped, NONE);
+        let (base, len) = (place.base, place.len());
+        if domain != NONE {
+            self.unmap_pages(domain, base, len);
+        }
+    }
+
+    /// The object's latched bit is set and its waiters become ready: doorbell, interrupt, end. A bit that is
+    /// set already stays.
+    pub(crate) fn signal(&mut self, object: u32) {
+        let object = &mut self.objects[object as usize % OBJECTS];
+        object.latched = true;
+        let waiters = core::mem::take(&mut object.waiters);
+        if waiters != 0 {
+            self.wake_all(waiters);
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! A domain: the protection view that the fibers of one image share, and what is scheduled.
+use abi::ring::Slot;
+use abi::vfs::HANDLES;
+use arch::{Machine, TablePool};
+
+/// An open file: place in the archive and size.
+#[derive(Clone, Copy)]
+pub struct Handle {
+    /// Physical address of the contents; 0: a free place.
+    pub address: u64,
+    /// Bytes.
+    pub len: u64,
+}
+
+/// One place of the domain table.
+pub struct Domain<M: Machine> {
+    /// `None`: a free place.
+    pub space: Option<M::Space>,
+    pub pool: TablePool,
+    /// Memory of the domain: physical address and bytes.
+    pub extent: (u64, u64),
+    /// Pledge mask, with the spectrum.
+    pub pledge: u64,
+    pub policy: u8,
+    /// Service of the cell manifest, or 0xFFFF.
+    pub service: u16,
+    /// Fibers of the domain, and those of them that are ready, by place.
+    pub fibers: u64,
+    pub ready: u64,
+    /// The fiber that ran last: the others come first.
+    pub last: u8,
+    /// Domain that its energy came from, and how much to give back to it, ns per window.
+    pub parent: u8,
+    pub carved: u64,
+    /// ns of processor time.
+    pub time: u64,
+    pub handles: [Handle; HANDLES],
+    /// The answer that waits in the VFS channel.
+    pub answer: Option<Slot>,
+    /// The VFS channel's object.
+    pub vfs: u32,
+}
+
+impl<M: Machine> Domain<M> {
+    /// A free place.
+    pub const FREE: Self = Self {
+        space: None,
+        pool: TablePool { next: 0, end: 0 },
+        extent: (0, 0),
+        pledge: 0,
+        policy: 0,
+        service: 0,
+        fibers: 0,
+        ready: 0,
+        last: 0,
+        parent: 0,
+        carved: 0,
+        time: 0,
+        handles: [Handle { address: 0, len: 0 }; HANDLES],
+        answer: None,
+        vfs: 0,
+    };
+
+    pub fn is_free(&self) -> bool {
+        self.space.is_none()
+    }
+}

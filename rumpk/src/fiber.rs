@@ -1,0 +1,92 @@
+//! A fiber: saved registers, capabilities, what it waits for.
+use abi::call::{WAIT_MAX, WaitEntry};
+use abi::stats::state;
+use arch::{Frame, Machine, UserAddr};
+use cap::CSpace;
+
+/// What a waiting fiber waits for. Kept here, so that a fiber cannot change it while it sleeps.
+pub struct Wait {
+    /// Entries in use; they stand in the fiber's memory at `list`.
+    pub count: u8,
+    /// The fiber is inside `wait`, and its result is still to be written.
+    pub active: bool,
+    /// The deadline passed.
+    pub timed_out: bool,
+    pub list: UserAddr,
+    /// Absolute, ns; `u64::MAX` never.
+    pub deadline: u64,
+    pub entries: [WaitEntry; WAIT_MAX],
+}
+
+/// One place of the fiber table.
+pub struct Fiber<M: Machine> {
+    pub frame: M::Frame,
+    pub caps: CSpace,
+    pub wait: Wait,
+    /// Number, never reused within a boot.
+    pub id: u32,
+    /// [`state`]; 0 is a free place.
+    pub state: u8,
+    /// [`abi::stats::end`].
+    pub end: u8,
+    pub domain: u8,
+    /// Place of the fiber that spawned it; [`crate::kernel::NONE`] for the kernel's.
+    pub parent: u8,
+    /// The object of kind FIBER that names it; 0 if there is none.
+    pub object: u32,
+    /// The fiber's own timer (`tick`), absolute ns; `u64::MAX` unarmed.
+    pub timer: u64,
+    pub timer_fired: bool,
+    /// Children that ended since the last event was taken, by place.
+    pub ended: u64,
+    /// Exit code or faulting address.
+    pub code: u64,
+    pub pc: u64,
+    /// ns of processor time.
+    pub time: u64,
+    /// Stack of a fiber that is not its domain's first: physical address and bytes, given back at its end.
+    pub stack: (u64, u64),
+    pub name: [u8; 32],
+}
+
+impl<M: Machine> Fiber<M> {
+    /// A free place.
+    pub const FREE: Self = Self {
+        frame: M::Frame::EMPTY,
+        caps: CSpace::new(),
+        wait: Wait {
+            count: 0,
+            active: false,
+            timed_out: false,
+            list: UserAddr(0),
+            deadline: 0,
+            entries: [WaitEntry { slot: 0, want: 0, got: 0, zero: 0 }; WAIT_MAX],
+        },
+        id: 0,
+        state: 0,
+        end: 0,
+        domain: 0,
+        parent: 0,
+        object: 0,
+        timer: 0,
+        timer_fired: false,
+        ended: 0,
+        code: 0,
+        pc: 0,
+        time: 0,
+        stack: (0, 0),
+        name: [0; 32],
+    };
+
+    pub fn is_free(&self) -> bool {
+        self.state == 0
+    }
+    pub fn is_alive(&self) -> bool {
+        self.state != 0 && self.state != state::ENDED
+    }
+    /// The earlier of wait deadline and own timer.
+    pub fn next_time(&self) -> u64 {
+        let deadline = if self.wait.active { self.wait.deadline } else { u64::MAX };
+        if self.is_alive() { deadline.min(self.timer) } else { u64::MAX }
+    }
+}

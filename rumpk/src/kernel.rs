@@ -1,0 +1,151 @@
+//! The kernel's state: tables of fixed size.
+use crate::channel::Channel;
+use crate::domain::Domain;
+use crate::fiber::Fiber;
+use crate::memory::Extents;
+use crate::object::{Object, Stop};
+use crate::places::Places;
+use abi::call::Error;
+use arch::Machine;
+use cap::Cap;
+use sched::Harmonic;
+
+/// Fibers of a core. Masks of fibers are one `u64`.
+pub const FIBERS: usize = 64;
+/// Domains of a core.
+pub const DOMAINS: usize = 32;
+/// Kernel objects.
+pub const OBJECTS: usize = 512;
+/// Channels.
+pub const CHANNELS: usize = 96;
+/// No fiber, no domain, no object.
+pub const NONE: u8 = 0xFF;
+
+/// Counters of the cell since boot.
+#[derive(Default)]
+pub struct Counters {
+    pub timer: u64,
+    pub device: u64,
+    pub calls: u64,
+    pub switches: u64,
+    pub idles: u64,
+    pub idle_time: u64,
+    pub faults: u64,
+    pub first_npl: u64,
+}
+
+impl Counters {
+    const ZERO: Self = Self {
+        timer: 0,
+        device: 0,
+        calls: 0,
+        switches: 0,
+        idles: 0,
+        idle_time: 0,
+        faults: 0,
+        first_npl: 0,
+    };
+}
+
+/// One core's kernel.
+pub struct Kernel<M: Machine> {
+    pub(crate) machine: M,
+    pub(crate) sched: Harmonic,
+    pub(crate) fibers: [Fiber<M>; FIBERS],
+    pub(crate) domains: [Domain<M>; DOMAINS],
+    pub(crate) objects: [Object; OBJECTS],
+    pub(crate) channels: [Channel; CHANNELS],
+    pub(crate) memory: Extents,
+    pub(crate) places: Places,
+    pub(crate) counters: Counters,
+    /// The fiber whose registers the core holds; [`NONE`] if none.
+    pub(crate) current: u8,
+    /// Its domain; stays when the fiber waits, so that a switch back needs no change of space.
+    pub(crate) domain: u8,
+    /// Whose FP/SIMD registers the core holds.
+    pub(crate) floating: u8,
+    /// Something of a higher spectrum became ready, or energy ended: decide anew when the call is over.
+    pub(crate) reconsider: bool,
+    /// Time up to which processor time is charged.
+    pub(crate) charged_until: u64,
+    /// No fiber's deadline or timer is earlier than this.
+    pub(crate) next_timer: u64,
+    /// Number of the next fiber.
+    pub(crate) next_id: u32,
+    /// State of the random number generator.
+    pub(crate) random: [u8; 32],
+    pub(crate) isolated: bool,
+}
+
+impl<M: Machine> Kernel<M> {
+    /// A kernel without a machine and without fibers, to fill a static.
+    #[must_use]
+    pub const fn new(machine: M) -> Self {
+        Self {
+            machine,
+            sched: Harmonic::new(),
+            fibers: [Fiber::<M>::FREE; FIBERS],
+            domains: [Domain::<M>::FREE; DOMAINS],
+            objects: [Object::FREE; OBJECTS],
+            channels: [Channel::FREE; CHANNELS],
+            memory: Extents::NONE,
+            places: Places::NONE,
+            counters: Counters::ZERO,
+            current: 0,
+            domain: 0,
+            floating: 0,
+            reconsider: false,
+            charged_until: 0,
+            next_timer: 0,
+            next_id: 0,
+            random: [0; 32],
+            isolated: false,
+        }
+    }
+
+    pub(crate) fn fiber(&self) -> &Fiber<M> {
+        &self.fibers[self.current as usize % FIBERS]
+    }
+    pub(crate) fn fiber_mut(&mut self) -> &mut Fiber<M> {
+        &mut self.fibers[self.current as usize % FIBERS]
+    }
+    pub(crate) fn domain(&self) -> &Domain<M> {
+        &self.domains[self.domain as usize % DOMAINS]
+    }
+    pub(crate) fn domain_mut(&mut self) -> &mut Domain<M> {
+        &mut self.domains[self.domain as usize % DOMAINS]
+    }
+
+    /// The live capability in the current fiber's `slot`. Using what a pledge gave up ends the domain.
+    pub(crate) fn lookup(&self, slot: usize) -> Result<Cap, Stop> {
+        let cap = *self.fiber().caps.get(slot)?;
+        let object = &self.objects[cap.object as usize % OBJECTS];
+        let now = if cap.expiry == abi::cap::NEVER { 0 } else { self.machine.now() };
+        cap.check(object.epoch, now)?;
+        if object.pledge & !self.domain().pledge != 0 {
+            return Err(Stop::Violation);
+        }
+        Ok(cap)
+    }
+
+    /// [`Self::lookup`], and the capability must carry `verb`.
+    pub(crate) fn lookup_for(&self, slot: usize, verb: u8) -> Result<Cap, Stop> {
+        let cap = self.lookup(slot)?;
+        cap.allows(verb)?;
+        Ok(cap)
+    }
+
+    /// Takes a free object and gives it a new epoch.
+    pub(crate) fn new_object(&mut self, object: Object) -> Result<u32, Error> {
+        let index = self.objects.iter().position(Object::is_free).ok_or(Error::Full)?;
+        let epoch = self.objects[index].epoch.wrapping_add(1).max(1);
+        self.objects[index] = Object { epoch, ..object };
+        Ok(index as u32)
+    }
+
+    /// Frees an object: every capability to it is void from now on.
+    pub(crate) fn free_object(&mut self, index: u32) {
+        let object = &mut self.objects[index as usize % OBJECTS];
+        *object = Object { epoch: object.epoch.wrapping_add(1).max(1), ..Object::FREE };
+    }
+}

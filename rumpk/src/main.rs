@@ -1,0 +1,11 @@
+//! The kernel alone: applications are fibers of their own images.
+#![no_std]
+#![no_main]
+
+use rumpk::Application;
+
+/// Nothing is linked with the kernel.
+#[unsafe(no_mangle)]
+fn rumpk_application() -> Option<Application> {
+    None
+}

@@ -1,0 +1,102 @@
+//! Objects that capabilities name, and how a call ends.
+use abi::call::Error;
+use abi::cap::Kind;
+
+/// Objects that exist once: the capability says what, and the caller whose.
+pub mod single {
+    pub const SELF: u32 = 0;
+    pub const EVENTS: u32 = 1;
+    pub const CLOCK: u32 = 2;
+    pub const FACTORY: u32 = 3;
+    pub const AUDIT: u32 = 4;
+    pub const POWER: u32 = 5;
+    /// Number of them.
+    pub const COUNT: u32 = 6;
+}
+
+/// What an object is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Body {
+    Free,
+    /// One of [`single`].
+    Single(Kind),
+    /// One end of a channel.
+    End {
+        channel: u8,
+        side: u8,
+    },
+    /// The channel whose other side is the kernel.
+    Vfs {
+        domain: u8,
+    },
+    /// A device window at its physical address.
+    Device {
+        base: u64,
+        len: u64,
+    },
+    Irq {
+        intid: u32,
+    },
+    Fiber {
+        place: u8,
+    },
+}
+
+/// One place of the object table.
+#[derive(Clone, Copy, Debug)]
+pub struct Object {
+    pub body: Body,
+    /// Rises when the object ends: an older capability is void.
+    pub epoch: u32,
+    /// The latched bit: doorbell, interrupt.
+    pub latched: bool,
+    /// Domain it belongs to; it ends with it. [`crate::kernel::NONE`]: nobody's.
+    pub owner: u8,
+    /// Fibers that wait for it, by place. A stale bit costs one look, a missing one would lose a wake-up.
+    pub waiters: u64,
+    /// Pledge bits that a user needs.
+    pub pledge: u64,
+}
+
+impl Object {
+    /// A free place.
+    pub const FREE: Self =
+        Self { body: Body::Free, epoch: 0, latched: false, owner: 0, waiters: 0, pledge: 0 };
+
+    pub fn new(body: Body, owner: u8, pledge: u64) -> Self {
+        Self { body, owner, pledge, ..Self::FREE }
+    }
+    pub fn is_free(&self) -> bool {
+        self.body == Body::Free
+    }
+}
+
+/// Why a call gives no value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// An answer to the caller.
+    Error(Error),
+    /// The caller goes on later; its frame gets the result then.
+    Later,
+    /// The caller used what its pledge gave up: its domain ends.
+    Violation,
+}
+
+impl From<Error> for Stop {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+impl From<arch::BadAddress> for Stop {
+    fn from(_: arch::BadAddress) -> Self {
+        Self::Error(Error::BadAddress)
+    }
+}
+impl From<arch::NoTable> for Stop {
+    fn from(_: arch::NoTable) -> Self {
+        Self::Error(Error::NoMemory)
+    }
+}
+
+/// How a call ends: a value, or why not.
+pub type Answer = Result<usize, Stop>;

@@ -1,0 +1,46 @@
+//! Where things lie that boot left for the kernel, by physical address.
+use abi::boot::{Handoff, virt};
+use abi::systable::SysTable;
+
+/// Addresses and lengths in bytes.
+pub struct Places {
+    pub archive: (u64, u64),
+    pub manifest: (u64, u64),
+    pub fdt: (u64, u64),
+    pub beb: (u64, u64),
+    pub memmap: (u64, u64),
+    /// Bytes of RAM that are not for extents.
+    pub reserved: u64,
+    /// Address of the application that is linked with the kernel; 0: none.
+    pub application: u64,
+    /// The table as it stands in its page, to hand its facts out again.
+    pub systable: Option<SysTable>,
+}
+
+impl Places {
+    /// Before boot.
+    pub const NONE: Self = Self {
+        archive: (0, 0),
+        manifest: (0, 0),
+        fdt: (0, 0),
+        beb: (0, 0),
+        memmap: (0, 0),
+        reserved: 0,
+        application: 0,
+        systable: None,
+    };
+
+    /// As the handoff says.
+    pub fn of(handoff: &Handoff) -> Self {
+        Self {
+            archive: (handoff.archive, handoff.archive_len),
+            manifest: (handoff.manifest, handoff.manifest_len),
+            fdt: (handoff.fdt, handoff.fdt_len),
+            beb: (handoff.beb, handoff.beb_len),
+            memmap: (virt::MEMMAP, 0),
+            reserved: 0,
+            application: 0,
+            systable: None,
+        }
+    }
+}

@@ -1,0 +1,457 @@
+//! A new domain: everything is decided in [`Kernel::plan`], then [`Kernel::start`] applies it.
+use crate::domain::Domain;
+use crate::fiber::Fiber;
+use crate::image::Image;
+use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
+use crate::object::{Body, Object, single};
+use abi::PAGE;
+use abi::boot::{KERNEL_SERVICE, Service, virt};
+use abi::call::{ARGS_MAX, Error, NO_SLOT};
+use abi::cap::{Kind, R, W, X, slot, verb};
+use abi::pledge;
+use abi::stats::{end, state};
+use arch::{Frame, Machine, Memory, TablePool};
+use cap::Cap;
+use sched::Params;
+
+/// Pages for translation tables of a domain.
+const TABLE_PAGES: u64 = 16;
+/// Objects that one domain may take at birth.
+const OBJECTS_AT_BIRTH: usize = 72;
+const PAGE_LEN: u64 = PAGE as u64;
+
+/// What a new domain shall be.
+pub struct Wish<'a> {
+    /// Place of the fiber that asks; [`NONE`]: the kernel.
+    pub parent: u8,
+    pub service: Option<u16>,
+    /// Path of the image in the archive; empty: the application linked with the kernel.
+    pub path: &'a str,
+    pub name: &'a str,
+    /// ANDed; all ones: as the manifests say.
+    pub pledge: u64,
+    /// J per window; 0: as the manifests say.
+    pub energy: u64,
+    /// Bytes; 0: as the manifests say.
+    pub heap: u64,
+    pub args: &'a [u8],
+    /// Where the parent wants its end of the channel to the child.
+    pub channel_slot: u8,
+}
+
+/// A checked wish: nothing in it can fail any more but for memory and energy, which are taken first.
+pub struct Plan {
+    image: Option<Image>,
+    /// Physical address of the image's bytes, and their length.
+    bytes: (u64, usize),
+    service: Option<(u16, Service)>,
+    pledge: u64,
+    params: Params,
+    policy: u8,
+    heap: u64,
+    stack: u64,
+    name: [u8; 32],
+}
+
+impl Plan {
+    fn image_len(&self) -> u64 {
+        self.image.as_ref().map_or(0, |image| image.mem_len)
+    }
+    /// Tables, image, heap, guard page, stack, guard page.
+    fn extent_len(&self) -> u64 {
+        TABLE_PAGES * PAGE_LEN + self.image_len() + self.heap + PAGE_LEN + self.stack + PAGE_LEN
+    }
+}
+
+impl<M: Machine> Kernel<M> {
+    /// Decides what the wish comes to. Nothing is changed.
+    pub(crate) fn plan(&self, wish: &Wish) -> Result<Plan, Error> {
+        let manifest = self.manifest().ok_or(Error::NotFound)?;
+        let service = match wish.service {
+            Some(index) => Some((index, manifest.service(index).ok_or(Error::NotFound)?)),
+            None => None,
+        };
+        let (image, bytes) = self.load(wish.path)?;
+        let own = image.as_ref().map(|image| image.manifest);
+        let most = own.as_ref().map_or(u64::MAX, |m| m.pledge);
+        // A service is what the signed manifest says it is; anything else is within its parent's rights.
+        let allowed = match (&service, self.fibers.get(wish.parent as usize)) {
+            (Some((_, s)), _) => pledge::narrow(most, s.pledge),
+            (None, Some(p)) => pledge::narrow(most, self.domains[p.domain as usize].pledge),
+            (None, None) => return Err(Error::Denied),
+        };
+        let asked = if wish.pledge == u64::MAX { allowed } else { wish.pledge };
+        if asked & pledge::BITS & !allowed != 0 {
+            return Err(Error::Pledge);
+        }
+        let pledge = pledge::narrow(allowed, asked);
+        let spectrum = pledge::spectrum(pledge);
+        let or = |first: u64, then: u64| if first != 0 { first } else { then };
+        let of_service = |f: fn(&Service) -> u64| service.as_ref().map_or(0, |(_, s)| f(s));
+        let own_energy = own.as_ref().map_or(0, |m| m.energy);
+        let mut energy = or(wish.energy, or(of_service(|s| s.energy), own_energy));
+        if spectrum == 0 {
+            energy = 0;
+        } else if energy == 0 {
+            energy = pledge::BUDGET_J[spectrum as usize];
+        }
+        let budget_ns = energy.checked_mul(1000).ok_or(Error::NoEnergy)?;
+        let heap = or(wish.heap, or(of_service(|s| s.heap), own.as_ref().map_or(0, |m| m.heap)));
+        let stack = or(of_service(|s| s.stack), own.as_ref().map_or(PAGE_LEN * 8, |m| m.stack));
+        if heap > abi::image::MEMORY_MAX || stack > abi::image::MEMORY_MAX {
+            return Err(Error::NoMemory);
+        }
+        Ok(Plan {
+            image,
+            bytes,
+            service,
+            pledge,
+            params: Params { spectrum, budget_ns },
+            policy: service.map_or(own.map_or(0, |m| m.policy), |(_, s)| s.policy as u8),
+            heap: heap.next_multiple_of(PAGE_LEN),
+            stack: stack.next_multiple_of(PAGE_LEN).max(PAGE_LEN),
+            name: abi::name(wish.name),
+        })
+    }
+
+    /// Finds and checks the image at `path`.
+    fn load(&self, path: &str) -> Result<(Option<Image>, (u64, usize)), Error> {
+        if path.is_empty() {
+            return if self.isolated { Err(Error::NotFound) } else { Ok((None, (0, 0))) };
+        }
+        let archive = self.archive();
+        let found = crate::archive::find(archive, path).ok_or(Error::NotFound)?;
+        let bytes = &archive[found.offset..found.offset + found.len];
+        let image = Image::parse(bytes).map_err(|_| Error::BadCall)?;
+        Ok((Some(image), (self.places.archive.0 + found.offset as u64, found.len)))
+    }
+
+    /// Makes the domain and its first fiber, ready to run; the fiber's place.
+    pub(crate) fn start(&mut self, wish: &Wish) -> Result<usize, Error> {
+        let plan = self.plan(wish)?;
+        let id = self.domains.iter().position(Domain::is_free).ok_or(Error::Full)?;
+        let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
+        let objects = self.objects.iter().filter(|o| o.is_free()).count();
+        if objects < OBJECTS_AT_BIRTH || wish.args.len() > ARGS_MAX {
+            return Err(if objects < OBJECTS_AT_BIRTH { Error::Full } else { Error::TooBig });
+        }
+        let own_slot = match self.fibers.get(wish.parent as usize) {
+            Some(parent) => parent.caps.free_slot(slot::FIRST).ok_or(Error::Full)?,
+            None => 0,
+        };
+        self.check_channel_slot(wish, own_slot)?;
+        let extent = (self.memory.take(plan.extent_len())?, plan.extent_len());
+        let built = self.build(&plan, wish, id as u8, extent).and_then(|frame| {
+            let carved = self.admit(&plan, wish, id as u8)?;
+            Ok((frame, carved))
+        });
+        let (frame, carved) = match built {
+            Ok(built) => built,
+            Err(error) => {
+                if let Some(space) = self.domains[id].space.take() {
+                    self.machine.retire(&space);
+                }
+                self.domains[id] = Domain::FREE;
+                self.memory.give(extent.0, extent.1);
+                return Err(error);
+            }
+        };
+        let domain = &mut self.domains[id];
+        (domain.carved, domain.fibers, domain.last) = (carved, 1 << place, place as u8);
+        let parent = self.fibers.get(wish.parent as usize);
+        domain.parent = parent.map_or(NONE, |p| p.domain);
+        self.new_fiber(place, id as u8, wish.parent, frame, plan.name);
+        self.birth_slots(place, &plan, wish);
+        self.name_fiber(place, own_slot, wish.parent);
+        self.fibers[place].state = state::WAITING;
+        self.wake(place);
+        Ok(place)
+    }
+
+    fn check_channel_slot(&self, wish: &Wish, own_slot: u8) -> Result<(), Error> {
+        let Some(parent) = self.fibers.get(wish.parent as usize) else { return Ok(()) };
+        if wish.channel_slot == NO_SLOT {
+            return Ok(());
+        }
+        if wish.channel_slot == own_slot {
+            return Err(Error::Exists);
+        }
+        parent.caps.check_free(wish.channel_slot as usize)
+    }
+
+    /// Takes the energy: a service's out of the core's, anything else's out of its parent's.
+    fn admit(&mut self, plan: &Plan, wish: &Wish, id: u8) -> Result<u64, Error> {
+        let mut carved = 0;
+        if plan.service.is_none() && plan.params.budget_ns != 0 {
+            let parent = self.fibers[wish.parent as usize % FIBERS].domain;
+            carved = self.sched.carve(parent, plan.params)?;
+        }
+        self.sched.add(id, plan.params)?;
+        Ok(carved)
+    }
+
+    /// Fills the extent and maps it; the first fiber's frame.
+    fn build(
+        &mut self,
+        plan: &Plan,
+        wish: &Wish,
+        id: u8,
+        extent: (u64, u64),
+    ) -> Result<M::Frame, Error> {
+        let (base, len) = extent;
+        self.machine.bytes_mut(base, len as usize).fill(0);
+        let image_at = base + TABLE_PAGES * PAGE_LEN;
+        let mut pool = TablePool { next: base, end: image_at };
+        let space =
+            self.machine.new_space(id as u16 + 1, &mut pool).map_err(|_| Error::NoMemory)?;
+        let service = plan.service.map_or(KERNEL_SERVICE, |(index, _)| index);
+        self.domains[id as usize % DOMAINS] = Domain {
+            space: Some(space),
+            pool,
+            extent,
+            pledge: plan.pledge,
+            policy: plan.policy,
+            service,
+            ..Domain::FREE
+        };
+        let before = core::mem::replace(&mut self.domain, id);
+        let mapped = self.fill(plan, wish, image_at);
+        self.domain = before;
+        mapped
+    }
+
+    /// Copies, relocates and maps image, heap and stack of the current `self.domain`.
+    fn fill(&mut self, plan: &Plan, wish: &Wish, image_at: u64) -> Result<M::Frame, Error> {
+        let mut entry = self.places.application;
+        if let Some(image) = &plan.image {
+            entry = image_at + image.entry;
+            self.place_image(image, plan.bytes, image_at)?;
+        }
+        let heap_at = image_at + plan.image_len();
+        self.map_pages(heap_at, plan.heap, R | W, Memory::Normal)?;
+        let stack_at = heap_at + plan.heap + PAGE_LEN;
+        self.map_pages(stack_at, plan.stack, R | W, Memory::Normal)?;
+        self.map_facts(plan.pledge)?;
+        let args_at = (stack_at + plan.stack - wish.args.len() as u64) & !15;
+        self.machine.bytes_mut(args_at, wish.args.len()).copy_from_slice(wish.args);
+        let args = [args_at, wish.args.len() as u64, virt::SYSTABLE];
+        Ok(M::Frame::start(entry, args_at, args, self.isolated))
+    }
+
+    fn place_image(&mut self, image: &Image, from: (u64, usize), to: u64) -> Result<(), Error> {
+        for s in image.segments() {
+            let at = to + s.addr;
+            self.machine.copy(from.0 + s.offset as u64, at, s.file_len as usize);
+        }
+        for i in 0..image.relocation_count() {
+            let at = to + image.relocation(self.machine.bytes(from.0, from.1), i);
+            let place = self.machine.bytes_mut(at, 8);
+            let addend = u64::from_le_bytes(place.try_into().map_err(|_| Error::BadCall)?);
+            place.copy_from_slice(&addend.wrapping_add(to).to_le_bytes());
+        }
+        for s in image.segments() {
+            let at = to + s.addr;
+            if s.perms as u8 & X != 0 {
+                self.machine.sync_code(at, s.mem_len as usize);
+            }
+            self.map_pages(at, s.mem_len, s.perms as u8, Memory::Normal)?;
+        }
+        Ok(())
+    }
+
+    /// SysTable and gates for everyone; what the table points to for DEVICE and AUDIT.
+    fn map_facts(&mut self, mask: u64) -> Result<(), Error> {
+        self.map_pages(virt::SYSTABLE, PAGE_LEN, R, Memory::Normal)?;
+        self.map_pages(virt::GATES, PAGE_LEN, R | X, Memory::Normal)?;
+        if mask & (pledge::DEVICE | pledge::AUDIT) == 0 {
+            return Ok(());
+        }
+        let p = &self.places;
+        for (at, len) in [p.manifest, p.fdt, p.beb, p.memmap] {
+            self.map_pages(at, len.next_multiple_of(PAGE_LEN), R, Memory::Normal)?;
+        }
+        Ok(())
+    }
+
+    /// Fills a free place of the fiber table.
+    pub(crate) fn new_fiber(
+        &mut self,
+        place: usize,
+        domain: u8,
+        parent: u8,
+        frame: M::Frame,
+        name: [u8; 32],
+    ) {
+        self.next_id += 1;
+        self.fibers[place] = Fiber {
+            frame,
+            id: self.next_id,
+            state: state::READY,
+            end: end::RUNS,
+            domain,
+            parent,
+            timer: u64::MAX,
+            name,
+            ..Fiber::FREE
+        };
+        if self.floating == place as u8 {
+            self.floating = NONE;
+        }
+    }
+
+    /// A FIBER object for the fiber, and the parent's capability to it.
+    pub(crate) fn name_fiber(&mut self, place: usize, own_slot: u8, parent: u8) {
+        let body = Body::Fiber { place: place as u8 };
+        // Room was counted before.
+        let Ok(object) = self.new_object(Object::new(body, NONE, 0)) else { return };
+        self.fibers[place].object = object;
+        let cap = self.cap(Kind::FIBER, object, verb::ALL, 0);
+        if let Some(parent) = self.fibers.get_mut(parent as usize) {
+            // The slot was free when it was chosen.
+            let _ = parent.caps.put(own_slot as usize, cap);
+        }
+    }
+
+    /// A capability of depth 0 to `object` as it is now.
+    pub(crate) fn cap(&self, kind: Kind, object: u32, verbs: u8, perms: u8) -> Cap {
+        let epoch = self.objects[object as usize % crate::kernel::OBJECTS].epoch;
+        Cap::new(kind, object, epoch, verbs, perms)
+    }
+
+    /// Puts a capability into a slot of a new fiber if its pledge allows it to be used at all.
+    fn give(&mut self, place: usize, slot: u8, cap: Cap) {
+        let needs = self.objects[cap.object as usize % crate::kernel::OBJECTS].pledge;
+        let has = self.domains[self.fibers[place].domain as usize % DOMAINS].pledge;
+        if needs & !has == 0 {
+            // Two things for one slot: the manifest's own come first.
+            let _ = self.fibers[place].caps.put(slot as usize, cap);
+        }
+    }
+
+    fn birth_slots(&mut self, place: usize, plan: &Plan, wish: &Wish) {
+        let id = self.fibers[place].domain;
+        if let Some((index, service)) = plan.service {
+            self.give_links(place, id, index);
+            self.give_grants(place, id, &service);
+        }
+        self.give_singles(place, id);
+        self.connect_parent(place, id, wish);
+        self.inherit_console(place, wish.parent);
+    }
+
+    /// What every fiber has: itself, its events, the clock, files, the factory.
+    pub(crate) fn give_singles(&mut self, place: usize, id: u8) {
+        let all = verb::ALL & !verb::GRANT & !verb::SEND;
+        for (at, kind, object, verbs) in [
+            (slot::SELF, Kind::SELF, single::SELF, 0),
+            (slot::EVENTS, Kind::EVENTS, single::EVENTS, verb::RECV),
+            (slot::CLOCK, Kind::CLOCK, single::CLOCK, all),
+            (slot::FACTORY, Kind::FACTORY, single::FACTORY, all),
+        ] {
+            let cap = self.cap(kind, object, verbs, 0);
+            self.give(place, at, cap);
+        }
+        let domain = &self.domains[id as usize % DOMAINS];
+        let mut vfs = domain.vfs;
+        if vfs == 0 && domain.pledge & (pledge::RPATH | pledge::WPATH) != 0 {
+            let object = Object::new(Body::Vfs { domain: id }, id, pledge::RPATH);
+            vfs = self.new_object(object).unwrap_or(0);
+            self.domains[id as usize % DOMAINS].vfs = vfs;
+        }
+        if vfs != 0 {
+            let cap = self.cap(Kind::CHANNEL, vfs, verb::SEND | verb::RECV | verb::MASK, 0);
+            self.give(place, slot::VFS, cap);
+        }
+    }
+
+    fn give_links(&mut self, place: usize, id: u8, service: u16) {
+        let Some(count) = self.manifest().map(|m| m.link_count()) else { return };
+        for index in 0..count {
+            let Some(link) = self.manifest().and_then(|m| m.link(index)) else { continue };
+            for (side, owner, at) in [(0, link.a, link.a_slot), (1, link.b, link.b_slot)] {
+                if owner != service {
+                    continue;
+                }
+                // Channels of the manifest were made at boot, in its order.
+                let attached = self.attach_end(index as u8, side, id, link.pledge as u64);
+                if let Ok(object) = attached {
+                    let cap = self.cap(Kind::CHANNEL, object, verb::ALL, R | W);
+                    self.give(place, at, cap);
+                }
+            }
+        }
+    }
+
+    fn give_grants(&mut self, place: usize, id: u8, service: &Service) {
+        for index in 0..service.grant_count {
+            let Some(g) = self.manifest().and_then(|m| m.grant(service, index)) else { continue };
+            let kind = Kind(g.kind);
+            let (body, needs) = match kind {
+                Kind::DEVICE => (Body::Device { base: g.a, len: g.b }, pledge::DEVICE),
+                Kind::IRQ => (Body::Irq { intid: g.a as u32 }, pledge::DEVICE),
+                Kind::FIBER => {
+                    self.give_fiber(place, g.arg as u16, g.slot, g.verbs);
+                    continue;
+                }
+                Kind::POWER | Kind::AUDIT => {
+                    let object = if kind == Kind::POWER { single::POWER } else { single::AUDIT };
+                    let cap = self.cap(kind, object, g.verbs, g.perms);
+                    self.give(place, g.slot, cap);
+                    continue;
+                }
+                _ => continue,
+            };
+            if kind == Kind::IRQ {
+                self.machine.prepare_interrupt(g.a as u32, g.arg & 1 != 0);
+            }
+            if let Ok(object) = self.new_object(Object::new(body, id, needs)) {
+                let mut cap = self.cap(kind, object, g.verbs, g.perms & !X);
+                if kind == Kind::DEVICE {
+                    cap = cap.with_range(0, g.b);
+                }
+                self.give(place, g.slot, cap);
+            }
+        }
+    }
+
+    /// A capability to the fiber that runs another service, if it runs.
+    fn give_fiber(&mut self, place: usize, service: u16, at: u8, verbs: u8) {
+        let of = |f: &Fiber<M>| self.domains[f.domain as usize % DOMAINS].service;
+        let found = self.fibers.iter().find(|f| f.is_alive() && f.object != 0 && of(f) == service);
+        if let Some(object) = found.map(|f| f.object) {
+            let cap = self.cap(Kind::FIBER, object, verbs, 0);
+            self.give(place, at, cap);
+        }
+    }
+
+    /// Slot 3 of the child and the slot that the parent asked for: a channel of their own.
+    fn connect_parent(&mut self, place: usize, id: u8, wish: &Wish) {
+        let Some(parent) = self.fibers.get(wish.parent as usize) else { return };
+        if wish.channel_slot == NO_SLOT {
+            return;
+        }
+        let owner = parent.domain;
+        let Ok(channel) = self.new_channel(0, abi::ring::DEFAULT_SLOTS, 0) else { return };
+        let ends = (self.attach_end(channel, 0, owner, 0), self.attach_end(channel, 1, id, 0));
+        if let (Ok(a), Ok(b)) = ends {
+            let cap = self.cap(Kind::CHANNEL, a, verb::ALL, R | W);
+            // Checked to be free.
+            let _ = self.fibers[wish.parent as usize].caps.put(wish.channel_slot as usize, cap);
+            let cap = self.cap(Kind::CHANNEL, b, verb::ALL, R | W);
+            self.give(place, slot::PARENT, cap);
+        }
+    }
+
+    /// Without a console of its own a child speaks through its parent's, which it can neither map nor pass on.
+    fn inherit_console(&mut self, place: usize, parent: u8) {
+        let Some(parent) = self.fibers.get(parent as usize) else { return };
+        let ends =
+            [slot::CONSOLE_IN, slot::CONSOLE_OUT].map(|at| (at, parent.caps.get(at).copied()));
+        for (at, cap) in ends {
+            if let Ok(cap) = cap {
+                let verbs = cap.verbs & (verb::SEND | verb::RECV | verb::MASK);
+                self.give(place, at, Cap { verbs, depth: cap.depth + 1, ..cap });
+            }
+        }
+    }
+}

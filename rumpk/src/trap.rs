@@ -1,0 +1,44 @@
+//! Everything that stops a fiber but a call.
+use crate::kernel::{FIBERS, Kernel};
+use crate::object::Body;
+use abi::stats::state;
+use arch::{Frame, Machine, Trap};
+
+impl<M: Machine> Kernel<M> {
+    /// Handles a trap of the current fiber, whose registers are saved, and answers which frame goes on.
+    pub fn trap(&mut self, trap: &Trap) -> &mut M::Frame {
+        match *trap {
+            Trap::Interrupt => self.interrupts(),
+            Trap::Floating => {
+                self.take_floating();
+                let place = self.current as usize % FIBERS;
+                return &mut self.fibers[place].frame;
+            }
+            Trap::Fault { cause, address, .. } => {
+                self.counters.faults += 1;
+                let place = self.current as usize % FIBERS;
+                self.fibers[place].pc = self.fibers[place].frame.pc();
+                self.end_domain(self.domain, cause, address);
+            }
+        }
+        self.schedule()
+    }
+
+    /// Gives the FP/SIMD registers to the current fiber; they stay its own until another one asks.
+    fn take_floating(&mut self) {
+        let (new, old) = (self.current as usize % FIBERS, self.floating as usize);
+        let alive = old < FIBERS && old != new && self.fibers[old].state != state::ENDED;
+        if alive && let Ok([from, to]) = self.fibers.get_disjoint_mut([old, new]) {
+            self.machine.swap_floating(Some(&mut from.frame), &mut to.frame);
+        } else {
+            self.machine.swap_floating(None, &mut self.fibers[new].frame);
+        }
+        self.floating = self.current;
+        self.machine.allow_floating(true);
+    }
+
+    pub(crate) fn irq_object(&self, intid: u32) -> Option<u32> {
+        let found = self.objects.iter().position(|o| o.body == Body::Irq { intid });
+        found.map(|index| index as u32)
+    }
+}
