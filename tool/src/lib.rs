@@ -1,1 +1,19 @@
-#![no_std]
+//! The host tool as a library: profiles, packing and bundles here, the command line on top.
+#![forbid(unsafe_code)]
+
+pub mod assembly;
+pub mod bench;
+pub mod budget;
+pub mod bundle;
+pub mod cli;
+pub mod command;
+pub mod failure;
+pub mod guest;
+pub mod loader;
+pub mod machine;
+pub mod pack;
+pub mod profile;
+pub mod report;
+pub mod size;
+pub mod symbol;
+pub mod workspace;

@@ -1,0 +1,128 @@
+//! From a profile to what a machine boots: programs, bundle, nexus-boot with its key.
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::bundle::{self, Key};
+use crate::failure::{Context, Failure};
+use crate::machine::arguments::Board;
+use crate::profile::{self, ImageRef, Profile};
+use crate::report::{Report, Reports};
+use crate::workspace::Workspace;
+use crate::{guest, loader, pack, size};
+
+/// The loader's name as a program.
+const LOADER: &str = "nexus-boot";
+
+/// Who signs, and which versions there are.
+pub struct Signing {
+    /// Key of the bundle; its public half goes into nexus-boot.
+    pub key: Key,
+    /// Version of the bundle.
+    pub version: u32,
+    /// Lowest version that nexus-boot accepts.
+    pub floor: u32,
+}
+
+impl Signing {
+    /// Version 1 and floor 1 with the development key of the tree.
+    pub fn development(workspace: &Workspace) -> Result<Self, Failure> {
+        Ok(Self { key: Key::development(&workspace.root)?, version: 1, floor: 1 })
+    }
+}
+
+/// A profile, built.
+pub struct Built {
+    /// The profile.
+    pub profile: Profile,
+    /// nexus-boot, flat, with key and floor.
+    pub loader: Vec<u8>,
+    /// The bundle; empty if only the loader was asked for.
+    pub bundle: Vec<u8>,
+    /// The ELF files of all programs, for symbols.
+    pub elves: Vec<PathBuf>,
+}
+
+impl Built {
+    /// The machine that the profile describes.
+    #[must_use]
+    pub fn board(&self) -> Board {
+        let machine = self.profile.machine();
+        Board {
+            cpu: machine.cpu.clone(),
+            ram: machine.ram,
+            cores: machine.cores,
+            ..Board::default()
+        }
+    }
+}
+
+/// The file of a profile: a path if it looks like one, else a name under `profiles/`.
+#[must_use]
+pub fn profile_path(workspace: &Workspace, name: &str) -> PathBuf {
+    let is_path = name.contains('/') || Path::new(name).extension().is_some();
+    if is_path {
+        name.into()
+    } else {
+        workspace.root.join("profiles").join(name).with_extension("kdl")
+    }
+}
+
+/// The folder whose files become `/Boot`: `boot` beside the profile, else the tree's own.
+#[must_use]
+pub fn boot_folder(workspace: &Workspace, profile: &Path) -> PathBuf {
+    let beside = profile.parent().unwrap_or(Path::new("")).join("boot");
+    if beside.is_dir() { beside } else { workspace.root.join("profiles/boot") }
+}
+
+/// Builds the loader only, for a bundle that exists already.
+pub fn loader(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<Built, Failure> {
+    let profile = profile::load(path)?;
+    let elves = guest::build(workspace, &BTreeSet::from([LOADER.to_string()]))?;
+    finish(profile, &elves, Vec::new(), signing)
+}
+
+/// Builds a profile completely.
+pub fn build(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<Built, Failure> {
+    let profile = profile::load(path)?;
+    let mut names = BTreeSet::from([LOADER.to_string()]);
+    for image in profile.images() {
+        if let ImageRef::BuiltIn(name) = image {
+            names.insert(name);
+        }
+    }
+    let elves = guest::build(workspace, &names)?;
+    size::check(workspace, &elves)?;
+    let folder = boot_folder(workspace, path);
+    let mut read = |image: &ImageRef| read_image(&elves, image);
+    let bundle = bundle::assemble(&profile, &mut read, &signing.key, &folder, signing.version)?;
+    finish(profile, &elves, bundle, signing)
+}
+
+fn read_image(elves: &BTreeMap<String, PathBuf>, image: &ImageRef) -> Result<Vec<u8>, Reports> {
+    let path = match image {
+        ImageRef::File(path) => path,
+        ImageRef::BuiltIn(name) => elves
+            .get(name)
+            .ok_or_else(|| Report::new(format!("the profile did not name the program {name}")))?,
+    };
+    std::fs::read(path)
+        .map_err(|e| Report::new(format!("cannot read the image {}: {e}", path.display())).into())
+}
+
+fn finish(
+    profile: Profile,
+    elves: &BTreeMap<String, PathBuf>,
+    bundle: Vec<u8>,
+    signing: &Signing,
+) -> Result<Built, Failure> {
+    let elf = &elves[LOADER];
+    let bytes = std::fs::read(elf).context(|| format!("read {}", elf.display()))?;
+    let flat = pack::flatten(&bytes).map_err(Failure::new)?;
+    let loader = loader::patch(flat.bytes, &signing.key.public_key(), signing.floor)?;
+    let mut files: Vec<PathBuf> = elves.values().cloned().collect();
+    files.extend(profile.images().into_iter().filter_map(|image| match image {
+        ImageRef::File(path) => Some(path),
+        ImageRef::BuiltIn(_) => None,
+    }));
+    Ok(Built { profile, loader, bundle, elves: files })
+}

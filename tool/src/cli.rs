@@ -1,0 +1,159 @@
+//! The command line.
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+const CODES: &str = "\
+Exit codes: 0 done (for run: the machine switched itself off in good order), 1 wrong usage, a build
+or a check that failed, or a cell that ended with a code of its own, 2 nexus-boot refused the
+bundle, 3 RumKV ended the cell, 4 kernel panic or trap, 5 QEMU failed or the machine hung,
+130 interrupted.";
+
+/// Builds, boots, measures and tests Nexus.
+#[derive(Debug, Parser)]
+#[command(name = "nexus", version, after_help = CODES, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What can be done.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Build a profile, boot it in QEMU and give its console
+    ///
+    /// At a terminal every key goes to the machine; Ctrl-A x leaves, Ctrl-A h helps. Otherwise
+    /// standard input is typed into the console as it is, followed by Ctrl-D, which switches a
+    /// shell's machine off.
+    Run(Run),
+    /// Build a profile's bundle and print its path
+    Build(Build),
+    /// Write what a machine boots from, nexus-boot and bundle, into a folder
+    Image(Image),
+    /// Turn a position-independent ELF into the flat image of an NPL or NPK
+    Pack(Pack),
+    /// Check profiles and explain mistakes
+    Check(Check),
+    /// Check format and lints, run the tests of the host and those that boot QEMU
+    Test(Test),
+    /// Show the sizes beside their budgets
+    Size(Size),
+    /// Boot the machines that measure and show the figures beside their budgets
+    Bench(Bench),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+}
+
+/// Which profile, signed how.
+#[derive(Debug, Args)]
+pub struct Source {
+    /// Name of a profile under profiles/, or the path of a KDL file
+    #[arg(default_value = "core")]
+    pub profile: String,
+    /// Key to sign with, instead of the development key of the tree
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Version to give the bundle
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub bundle_version: u32,
+    /// Lowest bundle version that nexus-boot accepts
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub floor: u32,
+}
+
+/// Arguments of `run`.
+#[derive(Debug, Args)]
+pub struct Run {
+    /// What to run.
+    #[command(flatten)]
+    pub source: Source,
+    /// Boot this bundle byte for byte instead of building one; the profile still says what
+    /// machine it is for
+    #[arg(long, value_name = "FILE")]
+    pub bundle: Option<PathBuf>,
+    /// Wait for gdb at port 1234 before the first instruction
+    #[arg(long)]
+    pub gdb: bool,
+    /// Count instructions: one is one nanosecond of guest time
+    #[arg(long)]
+    pub icount: bool,
+    /// Give up after this many seconds
+    #[arg(long, value_name = "SECONDS")]
+    pub timeout: Option<u64>,
+    /// Further arguments for QEMU
+    #[arg(last = true)]
+    pub qemu: Vec<String>,
+}
+
+/// Arguments of `build`.
+#[derive(Debug, Args)]
+pub struct Build {
+    /// What to build.
+    #[command(flatten)]
+    pub source: Source,
+    /// Print a JSON object with all paths
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `image`.
+#[derive(Debug, Args)]
+pub struct Image {
+    /// What to write.
+    #[command(flatten)]
+    pub source: Source,
+    /// Folder to write into
+    #[arg(short, long, value_name = "FOLDER", default_value = "image")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `pack`.
+#[derive(Debug, Args)]
+pub struct Pack {
+    /// The ELF file
+    pub elf: PathBuf,
+    /// File to write
+    #[arg(short, long, value_name = "FILE")]
+    pub output: PathBuf,
+}
+
+/// Arguments of `check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// KDL files, or names of profiles
+    #[arg(required = true)]
+    pub profiles: Vec<String>,
+}
+
+/// Arguments of `test`.
+#[derive(Debug, Args)]
+pub struct Test {
+    /// Only tests whose name contains this; leaves format and lints out
+    pub filter: Option<String>,
+    /// Also the tests that take minutes
+    #[arg(long)]
+    pub long: bool,
+}
+
+/// Arguments of `size`.
+#[derive(Debug, Args)]
+pub struct Size {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct Bench {
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write the figures that changed into the history, with this reason
+    #[arg(long, value_name = "WHY")]
+    pub record: Option<String>,
+}

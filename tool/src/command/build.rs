@@ -1,0 +1,64 @@
+//! `build` and `image`.
+use std::path::PathBuf;
+
+use serde_json::json;
+
+use super::{print_json, signing, write};
+use crate::assembly::{self, Built, profile_path};
+use crate::cli::{Build, Image, Source};
+use crate::failure::Failure;
+use crate::machine::arguments::Board;
+use crate::workspace::Workspace;
+
+/// Builds, and writes loader and bundle into `folder`.
+fn make(
+    workspace: &Workspace,
+    source: &Source,
+    folder: Option<PathBuf>,
+) -> Result<(Built, [PathBuf; 2]), Failure> {
+    let signing = signing(workspace, source)?;
+    let path = profile_path(workspace, &source.profile);
+    let built = assembly::build(workspace, &path, &signing)?;
+    let default = || workspace.target.join("bundles").join(built.profile.name());
+    let folder = folder.unwrap_or_else(default);
+    let files = [folder.join("nexus-boot.img"), folder.join("bundle.tar")];
+    write(&files[0], &built.loader)?;
+    write(&files[1], &built.bundle)?;
+    Ok((built, files))
+}
+
+/// Prints the path of the bundle.
+pub fn build(a: &Build) -> Result<u8, Failure> {
+    let (built, [loader, bundle]) = make(&Workspace::find()?, &a.source, None)?;
+    if a.json {
+        let bytes = built.bundle.len();
+        print_json(&json!({ "loader": loader, "bundle": bundle, "bytes": bytes }))?;
+    } else {
+        println!("{}", bundle.display());
+    }
+    Ok(0)
+}
+
+/// Writes both files into a folder and says how to start them.
+pub fn image(a: &Image) -> Result<u8, Failure> {
+    let (built, files) = make(&Workspace::find()?, &a.source, Some(a.output.clone()))?;
+    for file in &files {
+        println!("{}", file.display());
+    }
+    println!("\nto start them:\n  {}", by_hand(&built.board(), &files));
+    Ok(0)
+}
+
+/// A command line for a person: the console is the terminal, and QEMU ends with the machine.
+fn by_hand(board: &Board, [loader, bundle]: &[PathBuf; 2]) -> String {
+    format!(
+        "qemu-system-aarch64 -machine {} -cpu {} -smp {} -m {}M \\\n    -nodefaults -display none \
+         -serial mon:stdio -kernel {} -initrd {}",
+        crate::machine::arguments::MACHINE,
+        board.cpu,
+        board.cores,
+        board.ram >> 20,
+        loader.display(),
+        bundle.display()
+    )
+}

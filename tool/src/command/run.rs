@@ -1,0 +1,57 @@
+//! `run`: the main job.
+use std::io::IsTerminal;
+use std::time::Duration;
+
+use super::signing;
+use crate::assembly::{self, profile_path};
+use crate::cli::Run;
+use crate::failure::{Context, Failure};
+use crate::machine::{self, Input, Options};
+use crate::symbol;
+use crate::workspace::Workspace;
+
+/// Port of QEMU's gdb server.
+const GDB: u16 = 1234;
+
+/// Builds, boots, and judges how the machine ended.
+pub fn run(a: Run) -> Result<u8, Failure> {
+    let workspace = Workspace::find()?;
+    let signing = signing(&workspace, &a.source)?;
+    let path = profile_path(&workspace, &a.source.profile);
+    let built = match &a.bundle {
+        None => assembly::build(&workspace, &path, &signing)?,
+        Some(file) => {
+            let bundle = std::fs::read(file).context(|| format!("read {}", file.display()))?;
+            let loader = assembly::loader(&workspace, &path, &signing)?;
+            assembly::Built { bundle, ..loader }
+        }
+    };
+    let mut board = built.board();
+    board.counted = a.icount;
+    board.extra = a.qemu;
+    if a.gdb {
+        board.gdb = Some(GDB);
+        eprintln!("nexus: waiting for gdb: gdb-multiarch -ex 'target remote :{GDB}' \\");
+        for elf in &built.elves {
+            eprintln!("  -ex 'add-symbol-file {}' \\", elf.display());
+        }
+    }
+    let terminal = std::io::stdin().is_terminal();
+    let outcome = machine::boot(Options {
+        board,
+        loader: built.loader,
+        bundle: built.bundle,
+        rumkv: built.profile.rumkv().is_some(),
+        input: if terminal { Input::Terminal } else { Input::Standard },
+        output: Box::new(std::io::stdout()),
+        timeout: a.timeout.map(Duration::from_secs),
+    })?;
+    let exit = outcome.exit;
+    if !exit.text.is_empty() {
+        eprintln!("nexus: {}", exit.text);
+    }
+    if let Some(place) = exit.pc.and_then(|pc| symbol::locate(&built.elves, pc)) {
+        eprintln!("nexus: at {place}");
+    }
+    Ok(exit.code)
+}

@@ -1,0 +1,352 @@
+//! A machine in QEMU: started, watched, and read when it stopped.
+//!
+//! Images go in, and memory comes out, through anonymous files (memfd), and both channels are
+//! socket pairs: nothing is left behind, however we end. QEMU itself dies with the thread that
+//! started it (`setpriv --pdeathsig`, prctl(2) PR_SET_PDEATHSIG).
+pub mod arguments;
+pub mod console;
+pub mod escape;
+pub mod qmp;
+pub mod verdict;
+
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::net::Shutdown;
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use abi::boot::virt;
+use abi::hypercall::PostMortem;
+use rustix::fs::{MemfdFlags, memfd_create};
+use serde_json::json;
+
+use crate::failure::{Context, Failure, code};
+use arguments::{Board, arguments};
+use qmp::{Control, Happening};
+use verdict::{BootError, Verdict, judge, post_mortem};
+
+/// Where the console's bytes come from and go to.
+pub enum Input {
+    /// This process's terminal: keys, with Ctrl-A; signals end the machine.
+    Terminal,
+    /// This process's standard input, then Ctrl-D; signals end the machine.
+    Standard,
+    /// These bytes, then Ctrl-D.
+    Script(Vec<u8>),
+    /// Nothing, not even Ctrl-D.
+    None,
+}
+
+/// What to boot and how.
+pub struct Options {
+    /// The machine.
+    pub board: Board,
+    /// nexus-boot as a flat image, key and floor in it.
+    pub loader: Vec<u8>,
+    /// The bundle, byte for byte.
+    pub bundle: Vec<u8>,
+    /// Whether the bundle starts RumKV: a cell must then have a post-mortem.
+    pub rumkv: bool,
+    /// The console's input.
+    pub input: Input,
+    /// Where the console's output also goes, besides the transcript.
+    pub output: Box<dyn Write + Send>,
+    /// Host time after which the machine counts as hung.
+    pub timeout: Option<Duration>,
+}
+
+/// How QEMU's run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum End {
+    /// The machine stopped by itself.
+    Stopped,
+    /// Nothing stopped it in time.
+    TimedOut,
+    /// Ctrl-A x or a signal.
+    Left,
+    /// Our output has no reader any more.
+    OutputClosed,
+    /// QEMU ended without being told to.
+    Died,
+}
+
+/// What a boot left.
+#[derive(Debug, Clone)]
+pub struct Outcome {
+    /// Everything the console printed.
+    pub transcript: Vec<u8>,
+    /// The Boot Error Buffer of cell 0.
+    pub beb: Option<BootError>,
+    /// RumKV's post-mortem of cell 0.
+    pub post_mortem: Option<PostMortem>,
+    /// How QEMU's run ended.
+    pub end: End,
+    /// What to tell a person and a script.
+    pub exit: Verdict,
+}
+
+impl Outcome {
+    /// The transcript as text, for tests and figures.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.transcript).into_owned()
+    }
+}
+
+/// Boots and waits for the end.
+///
+/// # Errors
+/// QEMU could not be started or did not answer; the end of the machine itself, however bad, is an
+/// [`Outcome`].
+pub fn boot(options: Options) -> Result<Outcome, Failure> {
+    let rumkv = options.rumkv;
+    let mut machine = Machine::start(options)?;
+    let end = machine.wait();
+    let memory = match end {
+        End::Stopped | End::TimedOut => machine.read_ends(end == End::TimedOut)?,
+        _ => Ends::default(),
+    };
+    let (transcript, complaint) = machine.finish();
+    let mut exit = match end {
+        End::Stopped => judge(memory.beb.as_ref(), memory.post.as_ref(), rumkv),
+        End::TimedOut => hung(&memory),
+        End::Left => plain(code::INTERRUPTED, "left before the machine switched itself off"),
+        End::OutputClosed => plain(code::ERROR, "standard output was closed"),
+        End::Died => plain(code::MACHINE, "QEMU ended by itself"),
+    };
+    if end == End::Died && !complaint.is_empty() {
+        exit.text = format!("{}: {}", exit.text, complaint.trim_end());
+    }
+    Ok(Outcome { transcript, beb: memory.beb, post_mortem: memory.post, end, exit })
+}
+
+fn plain(code: u8, text: &str) -> Verdict {
+    Verdict { code, text: text.into(), pc: None }
+}
+
+fn hung(memory: &Ends) -> Verdict {
+    let state = memory.beb.as_ref().map_or("none written", BootError::state);
+    let at = memory.pc.map_or(String::new(), |pc| format!(", pc {pc:#x}"));
+    let text = format!("the machine did not stop in time (boot state: {state}{at})");
+    Verdict { code: code::MACHINE, text, pc: memory.pc }
+}
+
+/// What is read from a machine's memory.
+#[derive(Default)]
+struct Ends {
+    beb: Option<BootError>,
+    post: Option<PostMortem>,
+    /// Of a machine that had to be stopped.
+    pc: Option<u64>,
+}
+
+struct Machine {
+    child: Child,
+    control: Control,
+    deadline: Option<Instant>,
+    listener: Option<JoinHandle<Vec<u8>>>,
+    complaints: Option<JoinHandle<String>>,
+    /// Our end of the console, to be shut when the machine is gone, so that a feeder ends.
+    console: UnixStream,
+    signals: Option<signal_hook::iterator::Handle>,
+    _raw: Option<console::Raw>,
+    _files: [File; 2],
+}
+
+impl Machine {
+    fn start(options: Options) -> Result<Self, Failure> {
+        let loader = anonymous("loader", &options.loader)?;
+        let bundle = anonymous("bundle", &options.bundle)?;
+        let (control, control_far) = UnixStream::pair().context(|| "make a socket".into())?;
+        let (console, console_far) = UnixStream::pair().context(|| "make a socket".into())?;
+        let arguments = arguments(&options.board, &path(&loader), &path(&bundle));
+        let mut child = spawn(&arguments, control_far, console_far)?;
+
+        let (tell, inbox) = channel();
+        let signals = match options.input {
+            Input::Terminal | Input::Standard => Some(watch_signals(tell.clone())?),
+            _ => None,
+        };
+        let reader = control.try_clone().context(|| "share a socket".into())?;
+        let control = Control::new(control, inbox);
+        let to = tell.clone();
+        std::thread::spawn(move || qmp::listen(reader, &to));
+        let complaints = child.stderr.take().map(|mut stderr| {
+            std::thread::spawn(move || {
+                let mut text = String::new();
+                let _ = stderr.read_to_string(&mut text);
+                text
+            })
+        });
+        let raw = matches!(options.input, Input::Terminal).then(console::Raw::enter).flatten();
+        let listener = connect(&console, options.input, options.output, &tell)?;
+        let mut machine = Self {
+            child,
+            control,
+            deadline: options.timeout.map(|t| Instant::now() + t),
+            listener: Some(listener),
+            complaints,
+            console,
+            signals,
+            _raw: raw,
+            _files: [loader, bundle],
+        };
+        // Without this QEMU takes no other command; a QEMU that refuses its arguments is found
+        // dead here, and `wait` says so.
+        let _ = machine.control.ask("qmp_capabilities", &json!({}));
+        Ok(machine)
+    }
+
+    fn wait(&mut self) -> End {
+        // A debugger also stops the machine; only a machine that is shut down has ended.
+        let mut shut = false;
+        loop {
+            match self.control.next(self.deadline) {
+                None => return End::TimedOut,
+                Some(Happening::Control(v)) => {
+                    shut |= v["event"] == "SHUTDOWN";
+                    if shut && v["event"] == "STOP" {
+                        return End::Stopped;
+                    }
+                }
+                Some(Happening::Gone) => return End::Died,
+                Some(Happening::Signal(_) | Happening::Leave) => return End::Left,
+                Some(Happening::OutputClosed) => return End::OutputClosed,
+            }
+        }
+    }
+
+    fn read_ends(&mut self, running: bool) -> Result<Ends, Failure> {
+        let mut pc = None;
+        if running {
+            self.control.ask("stop", &json!({}))?;
+            let command = json!({ "command-line": "info registers" });
+            let registers = self.control.ask("human-monitor-command", &command)?;
+            pc = registers.as_str().and_then(program_counter);
+        }
+        let beb = self.memory(virt::BEB, virt::BEB_LEN)?;
+        let post = self.memory(virt::POST_MORTEM, abi::PAGE as u64)?;
+        Ok(Ends { beb: BootError::decode(&beb), post: post_mortem(&post), pc })
+    }
+
+    /// Physical memory of the stopped machine.
+    fn memory(&mut self, address: u64, len: u64) -> Result<Vec<u8>, Failure> {
+        let mut file = anonymous("memory", &[])?;
+        let arguments = json!({ "val": address, "size": len, "filename": path(&file) });
+        self.control.ask("pmemsave", &arguments)?;
+        let mut bytes = Vec::new();
+        file.seek(SeekFrom::Start(0)).context(|| "read the machine's memory".into())?;
+        file.read_to_end(&mut bytes).context(|| "read the machine's memory".into())?;
+        Ok(bytes)
+    }
+
+    /// Ends QEMU; answers the transcript and what QEMU complained about.
+    fn finish(mut self) -> (Vec<u8>, String) {
+        let _ = self.control.send("quit", &json!({}));
+        let deadline = Instant::now() + Duration::from_secs(5);
+        while Instant::now() < deadline && !matches!(self.child.try_wait(), Ok(Some(_))) {
+            std::thread::sleep(Duration::from_millis(2));
+        }
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        // What QEMU wrote before it ended is still to be read; what we would write is lost.
+        let _ = self.console.shutdown(Shutdown::Write);
+        let transcript = self.listener.take().and_then(|t| t.join().ok()).unwrap_or_default();
+        let complaints = self.complaints.take().and_then(|t| t.join().ok()).unwrap_or_default();
+        (transcript, complaints)
+    }
+}
+
+impl Drop for Machine {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        if let Some(signals) = &self.signals {
+            signals.close();
+        }
+    }
+}
+
+/// Starts QEMU in a process group of its own, so that a Ctrl-C meant for us reaches it through us.
+fn spawn(arguments: &[String], control: UnixStream, console: UnixStream) -> Result<Child, Failure> {
+    let program = std::env::var("NEXUS_QEMU").unwrap_or_else(|_| "qemu-system-aarch64".into());
+    Command::new("setpriv")
+        .args(["--pdeathsig", "KILL", "--", &program])
+        .args(arguments)
+        .stdin(OwnedFd::from(control))
+        .stdout(OwnedFd::from(console))
+        .stderr(Stdio::piped())
+        .process_group(0)
+        .spawn()
+        .map_err(|e| {
+            Failure::machine(format!("cannot start {program} through setpriv (util-linux): {e}"))
+        })
+}
+
+/// Starts the threads that move the console's bytes.
+fn connect(
+    console: &UnixStream,
+    input: Input,
+    output: Box<dyn Write + Send>,
+    tell: &Sender<Happening>,
+) -> Result<JoinHandle<Vec<u8>>, Failure> {
+    let (first, heard) = channel();
+    let share = || console.try_clone().context(|| "share a socket".into());
+    let to_machine = share()?;
+    let from_machine = share()?;
+    let to = tell.clone();
+    let listener = std::thread::spawn(move || console::listen(from_machine, output, &first, &to));
+    let to = tell.clone();
+    match input {
+        Input::Terminal => {
+            std::thread::spawn(move || console::type_keys(to_machine, std::io::stdin(), &to));
+        }
+        Input::Standard => {
+            let stdin = Box::new(std::io::stdin());
+            std::thread::spawn(move || console::feed(to_machine, stdin, &heard));
+        }
+        Input::Script(bytes) => {
+            let script = Box::new(std::io::Cursor::new(bytes));
+            std::thread::spawn(move || console::feed(to_machine, script, &heard));
+        }
+        Input::None => {}
+    }
+    Ok(listener)
+}
+
+fn watch_signals(to: Sender<Happening>) -> Result<signal_hook::iterator::Handle, Failure> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
+        .context(|| "watch for signals".into())?;
+    let handle = signals.handle();
+    std::thread::spawn(move || {
+        for signal in &mut signals {
+            let _ = to.send(Happening::Signal(signal));
+        }
+    });
+    Ok(handle)
+}
+
+/// A file without a name that holds `bytes`.
+fn anonymous(name: &str, bytes: &[u8]) -> Result<File, Failure> {
+    let fd = memfd_create(name, MemfdFlags::CLOEXEC).context(|| "make an anonymous file".into())?;
+    let mut file = File::from(fd);
+    file.write_all(bytes).context(|| format!("hold the {name} in memory"))?;
+    Ok(file)
+}
+
+/// Under what name QEMU, our child, can open it.
+fn path(file: &File) -> String {
+    format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
+}
+
+/// Finds the program counter in QEMU's register dump.
+fn program_counter(registers: &str) -> Option<u64> {
+    let digits = registers.split("PC=").nth(1)?.split_whitespace().next()?;
+    u64::from_str_radix(digits, 16).ok()
+}

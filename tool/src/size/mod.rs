@@ -1,0 +1,61 @@
+//! Sizes: bytes of the images, lines of nexus-boot.
+pub mod image;
+pub mod lines;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::budget::{self, Figure, Origin, Row};
+use crate::failure::{Context, Failure};
+use crate::guest;
+use crate::workspace::Workspace;
+
+/// Programs whose sizes have a budget.
+const MEASURED: [&str; 3] = ["nexus-boot", "rumkv", "rumpk"];
+
+/// Folders that count as nexus-boot.
+const BOOT_SOURCES: [&str; 2] = ["boot/src", "boot/bundle/src"];
+
+/// Measures what of `elves` has a budget; lines are always counted.
+pub fn figures(
+    workspace: &Workspace,
+    elves: &BTreeMap<String, PathBuf>,
+) -> Result<Vec<Figure>, Failure> {
+    let mut out = Vec::new();
+    let mut add = |name: &str, value: u64, unit: &str| {
+        out.push(Figure { name: name.into(), value, unit: unit.into() });
+    };
+    let read = |elf: &PathBuf| std::fs::read(elf).context(|| format!("read {}", elf.display()));
+    if let Some(elf) = elves.get("rumkv") {
+        add("rumkv-resident", image::resident(&read(elf)?)?, "bytes");
+    }
+    if let Some(elf) = elves.get("rumpk") {
+        add("rumpk-image", image::loaded(&read(elf)?)?, "bytes");
+    }
+    let mut count = 0;
+    for folder in BOOT_SOURCES {
+        count += lines::of_folder(&workspace.root.join(folder))?;
+    }
+    add("boot-lines", count, "lines");
+    Ok(out)
+}
+
+/// The table of all sizes, after building what is measured.
+pub fn all(workspace: &Workspace) -> Result<Vec<Row>, Failure> {
+    let names: BTreeSet<String> = MEASURED.map(String::from).into();
+    let elves = guest::build(workspace, &names)?;
+    let figures = figures(workspace, &elves)?;
+    Ok(budget::compare(&budget::load(&workspace.root)?, Origin::Size, &figures))
+}
+
+/// What every build does: an image over its budget stops it.
+pub fn check(workspace: &Workspace, elves: &BTreeMap<String, PathBuf>) -> Result<(), Failure> {
+    let figures = figures(workspace, elves)?;
+    let mut rows = budget::compare(&budget::load(&workspace.root)?, Origin::Size, &figures);
+    rows.retain(|r| r.value.is_some());
+    let problems = budget::problems(&rows);
+    if problems.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::new(format!("over a size budget (budgets.toml): {}", problems.join("; "))))
+}

@@ -1,0 +1,31 @@
+//! Names and source lines of addresses, from the ELF files a machine was made of.
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use addr2line::Loader;
+use object::{Object, ObjectSegment};
+
+/// The function and source line at `pc`, from the first ELF that has code there.
+#[must_use]
+pub fn locate(elves: &[PathBuf], pc: u64) -> Option<String> {
+    elves.iter().find_map(|elf| locate_in(elf, pc))
+}
+
+fn locate_in(elf: &PathBuf, pc: u64) -> Option<String> {
+    let bytes = std::fs::read(elf).ok()?;
+    let file = object::File::parse(&*bytes).ok()?;
+    if !file.segments().any(|s| (s.address()..s.address() + s.size()).contains(&pc)) {
+        return None;
+    }
+    let loader = Loader::new(elf).ok()?;
+    let name = elf.file_name()?.to_string_lossy();
+    let symbol = loader.find_symbol(pc).map(|s| demangle(s).to_string());
+    let symbol = symbol.unwrap_or_else(|| format!("{pc:#x}"));
+    let line = loader.find_location(pc).ok().flatten();
+    let place = line.and_then(|l| Some(format!(" ({}:{})", l.file?, l.line.unwrap_or(0))));
+    Some(format!("{name}: {symbol}{}", place.unwrap_or_default()))
+}
+
+fn demangle(symbol: &str) -> Cow<'_, str> {
+    addr2line::demangle_auto(Cow::from(symbol), None)
+}
