@@ -208,6 +208,9 @@ impl Harmonic {
         }
         let exhausted = domain.energy <= 0;
         self.enlist(id);
+        if exhausted && runs {
+            self.running = None;
+        }
         Charged { exhausted, strike }
     }
 

@@ -67,13 +67,12 @@ impl Machine {
     /// Runs until `end`, or until something needs a decision before it.
     pub fn run_to(&mut self, end: u64) {
         while self.now < end {
-            let next = match self.choose() {
-                Some((index, until)) => self.run(index, until, end),
-                None => {
-                    let next = self.core.next_event(self.now).min(end);
-                    self.idle += next - self.now;
-                    next
-                }
+            let next = if let Some((index, until)) = self.choose() {
+                self.run(index, until, end)
+            } else {
+                let next = self.core.next_event(self.now).min(end);
+                self.idle += next - self.now;
+                next
             };
             assert!(next >= self.now, "time goes back");
             self.now = next;
