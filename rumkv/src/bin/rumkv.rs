@@ -1,0 +1,5 @@
+//! RumKV.
+#![no_std]
+#![no_main]
+
+rumkv::image!(count_tlb: false, expose: false);

@@ -1,0 +1,66 @@
+//! The end of a cell.
+//!
+//! *Dead* means that no core of the cell retires another instruction: the one that trapped never returns from here. Its
+//! lines go off, then the post-mortem says why; the last cell's end powers the machine off.
+use core::sync::atomic::Ordering::Relaxed;
+
+use abi::hypercall::{POST_MORTEM_MAGIC, PostMortem, cause};
+use core::mem::offset_of;
+
+use super::interrupt::SGI_FRAME;
+use super::state::core;
+use crate::system::power_off;
+use crate::{instruction, mrs};
+
+const ICENABLER: u64 = 0x180;
+
+/// The intermediate address of a stage-2 fault: the page from HPFAR_EL2, the offset from FAR_EL2.
+#[inline(always)]
+pub fn fault_address() -> u64 {
+    (mrs!("hpfar_el2") & 0xFFF_FFFF_FFF0) << 8 | mrs!("far_el2") & 0xFFF
+}
+
+/// Ends the cell of this core for a [`cause`]. Entered from the vectors too, with any stack that can hold a few words.
+#[unsafe(no_mangle)]
+pub(super) extern "C" fn resident_end(why: u64) -> ! {
+    let core = core();
+    let cell = core.cell;
+    // A fault in here finds the mark and ends the machine without touching anything.
+    if cell.ended.load(Relaxed) != 0 {
+        power_off();
+    }
+    cell.ended.store(1, Relaxed);
+    let of_map = why == u64::from(cause::DATA)
+        || why == u64::from(cause::FETCH)
+        || why == u64::from(cause::NO_SYNDROME);
+    let address = if of_map { fault_address() } else { 0 };
+    core.gicr.write32(SGI_FRAME + ICENABLER, cell.lines(0));
+    for n in 1..32 {
+        cell.gicd.write32(ICENABLER + 4 * u64::from(n), cell.lines(n));
+    }
+    instruction!("dsb sy");
+    let page = cell.post_mortem;
+    let head = u64::from(POST_MORTEM_MAGIC) | u64::from(cell.number) << 32 | why << 48;
+    let end = u64::from(core.number);
+    page.write64(offset_of!(PostMortem, address) as u64, address);
+    page.write64(offset_of!(PostMortem, pc) as u64, mrs!("elr_el2"));
+    page.write64(offset_of!(PostMortem, mask) as u64, cell.mask.load(Relaxed));
+    page.write64(offset_of!(PostMortem, syndrome) as u64, mrs!("esr_el2"));
+    page.write64(offset_of!(PostMortem, core) as u64, end);
+    page.write64(offset_of!(PostMortem, time) as u64, mrs!("cntpct_el0"));
+    // The magic last: a reader that finds it finds the rest.
+    page.write64(0, head);
+    instruction!("dsb sy");
+    power_off()
+}
+
+const _: () = assert!(
+    offset_of!(PostMortem, cell) == 4 && offset_of!(PostMortem, cause) == 6,
+    "the head is written as one word"
+);
+
+/// Ends the cell for one of [`cause`].
+#[inline(always)]
+pub fn end(why: u16) -> ! {
+    resident_end(u64::from(why))
+}

@@ -1,0 +1,117 @@
+//! Firmware calls of a cell: PSCI (Arm DEN 0022) and SMCCC (Arm DEN 0028), answered within the cell's own cores.
+use abi::hypercall::cause;
+use abi::pledge::hard;
+
+use super::end::end;
+use super::list;
+use super::state::{Core, Frame};
+use crate::instruction;
+use crate::system::smc;
+
+const NOT_SUPPORTED: i64 = -1;
+const INVALID_PARAMETERS: i64 = -2;
+const DENIED: i64 = -3;
+const ALREADY_ON: i64 = -4;
+
+const SMCCC_VERSION: u32 = 0x8000_0000;
+const SMCCC_ARCH_FEATURES: u32 = 0x8000_0001;
+/// ARCH_WORKAROUND_1, _2, _3: mitigations that only firmware can do.
+const WORKAROUND_1: u32 = 0x8000_8000;
+const WORKAROUND_2: u32 = 0x8000_7FFF;
+const WORKAROUND_3: u32 = 0x8000_3FFF;
+/// TRNG_VERSION to TRNG_RND (Arm DEN 0098).
+const TRNG: u32 = 0x8400_0050;
+const TRNG_RND: u32 = 0x8400_0053;
+/// Bit of a function number: 64-bit arguments.
+const SMC64: u32 = 1 << 30;
+
+/// PSCI functions, counted from PSCI_VERSION.
+const PSCI: u32 = 0x8400_0000;
+const PSCI_VERSION: u32 = 0;
+const CPU_SUSPEND: u32 = 1;
+const CPU_OFF: u32 = 2;
+const CPU_ON: u32 = 3;
+const AFFINITY_INFO: u32 = 4;
+const MIGRATE_INFO_TYPE: u32 = 6;
+const SYSTEM_OFF: u32 = 8;
+const SYSTEM_RESET: u32 = 9;
+const PSCI_FEATURES: u32 = 10;
+
+/// Which of them exist, and which also with 64-bit arguments.
+const EXIST: u32 = 0b111_0101_1111;
+const EXIST_64: u32 = 0b000_0001_1010;
+
+/// Function in x0, arguments from x1 on; the answer in x0, for a call that is passed on in x0 to x3.
+#[inline(always)]
+pub fn call(frame: &mut Frame, core: &Core) {
+    let function = frame.x[0] as u32;
+    let argument = frame.x[1];
+    let feature = argument as u32;
+    if is_passed(function) || (function == SMCCC_ARCH_FEATURES && is_workaround(feature)) {
+        return pass(frame);
+    }
+    frame.x[0] = match function {
+        SMCCC_VERSION => 0x1_0001,
+        SMCCC_ARCH_FEATURES if feature & !1 == SMCCC_VERSION => 0,
+        _ if exists(function) => psci(core, function & 15, argument),
+        _ => NOT_SUPPORTED,
+    } as u64;
+}
+
+/// A PSCI function that exists.
+#[inline(always)]
+fn psci(core: &Core, function: u32, argument: u64) -> i64 {
+    let cell = core.cell;
+    match function {
+        PSCI_VERSION => 0x1_0001,
+        CPU_SUSPEND => standby(),
+        // The last core's end is the cell's.
+        CPU_OFF | SYSTEM_OFF | SYSTEM_RESET if !cell.may(hard::POWER) => DENIED,
+        SYSTEM_RESET => end(cause::RESET),
+        CPU_OFF | SYSTEM_OFF => end(cause::OFF),
+        CPU_ON if !cell.may(hard::CORES) => DENIED,
+        CPU_ON | AFFINITY_INFO if !cell.has_core(argument) => INVALID_PARAMETERS,
+        CPU_ON => ALREADY_ON,
+        AFFINITY_INFO => 0,
+        MIGRATE_INFO_TYPE => 2,
+        PSCI_FEATURES if exists(argument as u32) || argument as u32 == SMCCC_VERSION => 0,
+        _ => NOT_SUPPORTED,
+    }
+}
+
+/// Whether a PSCI function exists.
+#[inline(always)]
+fn exists(function: u32) -> bool {
+    let wide = function & SMC64 != 0;
+    let n = (function & !SMC64).wrapping_sub(PSCI);
+    n < 32 && (if wide { EXIST_64 } else { EXIST }) >> n & 1 != 0
+}
+
+#[inline(always)]
+fn is_passed(function: u32) -> bool {
+    is_workaround(function) || (function & !SMC64).wrapping_sub(TRNG) <= TRNG_RND - TRNG
+}
+
+#[inline(always)]
+fn is_workaround(function: u32) -> bool {
+    matches!(function, WORKAROUND_1 | WORKAROUND_2 | WORKAROUND_3)
+}
+
+/// Passes a call on to firmware.
+#[inline(always)]
+fn pass(frame: &mut Frame) {
+    let [x0, x1, x2, x3] = smc(frame.x[0], [frame.x[1], frame.x[2], frame.x[3]]);
+    frame.x[0] = x0;
+    frame.x[1] = x1;
+    frame.x[2] = x2;
+    frame.x[3] = x3;
+}
+
+/// Every suspend is a standby: waits for a physical interrupt unless one is already presented to the cell.
+#[inline(always)]
+fn standby() -> i64 {
+    if list::free() == (1 << list::COUNT) - 1 {
+        instruction!("wfi");
+    }
+    0
+}

@@ -1,0 +1,146 @@
+//! A synchronous exception of a cell: one syndrome in, one handler out.
+use abi::hypercall::{HVC_IMMEDIATE, cause, counter};
+use rules::abort::Access as Syndrome;
+
+use super::distributor::{Access, Kind, mediate};
+use super::end::{end, fault_address};
+use super::state::{Core, Frame, core, skip};
+use super::{firmware, hypercall, sysreg};
+use crate::memory::Block;
+use crate::{mrs, msr};
+
+/// Exception classes (Arm ARM DDI 0487, ESR_ELx.EC).
+const HVC64: u64 = 0x16;
+const SMC64: u64 = 0x17;
+const SYSTEM_REGISTER: u64 = 0x18;
+const FETCH: u64 = 0x20;
+const DATA: u64 = 0x24;
+
+/// Bytes of a frame of the interrupt controller; a redistributor has two. Frames are aligned to it.
+const FRAME_LEN: u64 = 0x1_0000;
+
+/// How a trap ends for the cell.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It goes on where ELR_EL2 points.
+    Resume,
+    /// It goes on behind the instruction, which was done for it.
+    Skip,
+    /// The instruction does not exist for it.
+    Undefined,
+}
+
+/// Handles a synchronous exception; what it answers stands in the frame and in ELR_EL2.
+#[inline(always)]
+pub fn synchronous<const COUNT_TLB: bool>(frame: &mut Frame) {
+    let core = core();
+    let esr = mrs!("esr_el2");
+    let outcome = match esr >> 26 & 0x3F {
+        HVC64 if esr as u16 == HVC_IMMEDIATE => {
+            core.count(counter::HYPERCALL);
+            hypercall::call(frame, core);
+            Outcome::Resume
+        }
+        DATA => data_abort(frame, core, Syndrome::new(esr)),
+        SYSTEM_REGISTER => sysreg::access::<COUNT_TLB>(frame, core, esr),
+        SMC64 => {
+            core.count(counter::FIRMWARE);
+            firmware::call(frame, core);
+            Outcome::Skip
+        }
+        FETCH if Syndrome::new(esr).is_external() => end(cause::EXTERNAL),
+        FETCH => end(cause::FETCH),
+        class @ 0..FETCH => {
+            // Trapped instructions of hidden features, and hvc with other immediates: its return address is behind
+            // the instruction, that of an undefined one is the instruction.
+            core.count(counter::OTHER);
+            if class == HVC64 {
+                msr!("elr_el2", mrs!("elr_el2") - 4);
+            }
+            Outcome::Undefined
+        }
+        _ => end(cause::UNEXPECTED),
+    };
+    match outcome {
+        Outcome::Resume => {}
+        Outcome::Skip => skip(),
+        Outcome::Undefined => inject(),
+    }
+}
+
+/// A load or store that the second stage refused: a mediated frame, or the end of the cell.
+#[inline(always)]
+fn data_abort(frame: &mut Frame, core: &Core, syndrome: Syndrome) -> Outcome {
+    if syndrome.is_external() {
+        end(cause::EXTERNAL);
+    }
+    let address = fault_address();
+    let in_gicd = address.wrapping_sub(core.cell.gicd.base());
+    let in_gicr = address.wrapping_sub(core.gicr.base());
+    let kind = if in_gicd < FRAME_LEN {
+        Kind::Distributor
+    } else if in_gicr < FRAME_LEN {
+        Kind::Redistributor
+    } else if in_gicr < 2 * FRAME_LEN {
+        Kind::Private
+    } else {
+        end(cause::DATA)
+    };
+    if !syndrome.has_syndrome() {
+        end(cause::NO_SYNDROME);
+    }
+    core.count(counter::MMIO);
+    let offset = address & (FRAME_LEN - 1);
+    let register = syndrome.register();
+    let write = syndrome.is_write();
+    let access = Access {
+        kind,
+        // SAFETY: the cell touched a frame at its physical address; RumKV maps all of them.
+        frame: unsafe { Block::at(address - offset) },
+        offset: offset as u32,
+        size: syndrome.size(),
+        write,
+        value: frame.x[register],
+    };
+    let value = mediate(core, access);
+    if !write {
+        // Register 31 is a word that no one reads back.
+        frame.x[register] = syndrome.loaded(value);
+    }
+    Outcome::Skip
+}
+
+/// Gives the cell an UNDEFINED exception at the instruction that it executed (Arm ARM DDI 0487, D1.3).
+#[inline(always)]
+fn inject() {
+    /// Class 0 with a 32-bit instruction.
+    const UNKNOWN: u64 = 1 << 25;
+    const NZCV: u64 = 0xF << 28;
+    const DIT: u64 = 1 << 24;
+    const PAN: u64 = 1 << 22;
+    const SSBS: u64 = 1 << 12;
+    const EL1H_MASKED: u64 = 0x3C5;
+    const SPAN: u64 = 1 << 23;
+    const DSSBS: u64 = 1 << 44;
+    let old = mrs!("spsr_el2");
+    let sctlr = mrs!("sctlr_el1");
+    msr!("esr_el1", UNKNOWN);
+    msr!("elr_el1", mrs!("elr_el2"));
+    msr!("spsr_el1", old);
+    // From AArch32 0x600, from EL0 0x400, with SP_EL1 0x200, with SP_EL0 0.
+    let entry = match old & 0x1F {
+        0x10.. => 0x600,
+        0 => 0x400,
+        5 => 0x200,
+        _ => 0,
+    };
+    msr!("elr_el2", mrs!("vbar_el1") + entry);
+    let mut new = old & (NZCV | DIT | PAN) | EL1H_MASKED;
+    if sctlr & SPAN == 0 {
+        new |= PAN;
+    }
+    if sctlr & DSSBS != 0 {
+        new |= SSBS;
+    }
+    msr!("spsr_el2", new);
+}
