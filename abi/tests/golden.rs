@@ -197,8 +197,23 @@ fn printed_names() {
     for (names, want) in lists {
         assert_eq!(names.join(" "), want);
     }
-    assert_eq!(prov::kind::NAMES[10], "pledge violation");
-    assert_eq!(boot::beb::NAMES[7], "no subject");
+    let phrases: [(&[&str], &str); 4] = [
+        (&prov::kind::NAMES[10..11], "pledge violation"),
+        (&boot::beb::NAMES[7..], "no subject"),
+        (
+            &hypercall::cause::NAMES,
+            "off, reset, data access outside the map, fetch outside the map, \
+             access without syndrome, external abort, unexpected trap, fault inside RumKV",
+        ),
+        (
+            &stats::end::NAMES,
+            "runs, exit, killed, page fault, illegal instruction, misaligned access, \
+             pledge violation, third strike, other fault",
+        ),
+    ];
+    for (names, want) in phrases {
+        assert_eq!(names.join(", "), want);
+    }
     assert_eq!((boot::INDEX_NAME, boot::CELLS_NAME), ("index", "cells.bin"));
 }
 
