@@ -163,6 +163,19 @@ fn decay_ends_at_the_maximum_depth() {
 }
 
 #[test]
+fn a_range_ends_where_it_ends() {
+    let c = Cap::new(Kind::MEMORY, 0, 0, verb::ALL, 7).with_range(4096, 64);
+    assert_eq!(
+        (c.sub_range(0, 64), c.sub_range(64, 0), c.sub_range(63, 1)),
+        (Ok(4096), Ok(4160), Ok(4159))
+    );
+    for (start, len) in [(0, 65), (64, 1), (65, 0), (u64::MAX, 1), (1, u64::MAX)] {
+        assert_eq!(c.sub_range(start, len), Err(Error::Denied));
+        assert_eq!(c.attenuate(verb::ALL, 7, Some((start, len))), Err(Error::Denied));
+    }
+}
+
+#[test]
 fn a_space_has_64_slots() {
     let mut s = CSpace::new();
     let c = |object| Cap::new(Kind::CHANNEL, object, 0, verb::ALL, 0);
