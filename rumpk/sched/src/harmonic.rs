@@ -1,5 +1,5 @@
 //! Who runs next, and what it is charged.
-use crate::admission::{KERNEL_STRETCH_NS, VOID};
+use crate::admission::VOID;
 use crate::domain::Domain;
 
 /// Domains of a core.
@@ -63,7 +63,8 @@ impl Harmonic {
             ready: [0; 4],
             running: None,
             last: [0; 4],
-            response: [u64::MAX, KERNEL_STRETCH_NS, KERNEL_STRETCH_NS, KERNEL_STRETCH_NS],
+            // Of nobody yet; all zeros, so that a static of it costs no image. `add` fills it.
+            response: [0; 4],
         }
     }
 
@@ -98,8 +99,13 @@ impl Harmonic {
         self.enlist(id);
     }
 
-    /// No fiber of the domain is ready any more. Charge it before.
-    pub fn sleep(&mut self, id: u8, _now: u64) {
+    /// No fiber of the domain is ready any more. What it was charged for may still follow.
+    pub fn sleep(&mut self, id: u8, now: u64) {
+        let awake = self.awake & bit(id) != 0;
+        let domain = self.at_mut(id);
+        if awake && domain.energy > 0 && domain.deadline < now {
+            domain.miss(now);
+        }
         self.awake &= !bit(id);
         self.enlist(id);
         if self.running == Some(id) {

@@ -130,6 +130,15 @@ fn a_missed_deadline_is_counted() {
     assert_eq!(c.missed(1), 3);
     c.sleep(1, 201 * MS);
     assert_eq!(c.missed(1), 3);
+    // Late, and asleep before it was charged.
+    c.wake(1, 300 * MS);
+    assert_eq!(pick(&mut c, 300 * MS), Some(1));
+    c.sleep(1, 350 * MS + 1);
+    assert_eq!(c.charge(1, 100, 350 * MS + 1), GOES_ON);
+    assert_eq!(c.missed(1), 4);
+    // Asleep past its deadline is no miss.
+    c.sleep(1, 900 * MS);
+    assert_eq!(c.missed(1), 4);
 }
 
 #[test]
