@@ -27,14 +27,14 @@ pub struct Channel(pub u8);
 impl Channel {
     /// The channel with a well-known number; `which` of several, from 0.
     pub fn find(number: u32, which: u32) -> Result<Self> {
-        let mut input = (u64::from(number) | u64::from(which) << 32).to_le_bytes();
-        Ok(Self(sys::meta(meta::SLOT, &mut input)? as u8))
+        let input = (u64::from(number) | u64::from(which) << 32).to_le_bytes();
+        Ok(Self(sys::meta(meta::SLOT, &mut *sys::Aligned(input))? as u8))
     }
 
     /// Sends: [`Error::Full`] where the ring has no room.
     pub fn try_send(self, slot: &Slot) -> Result<()> {
         let len = abi::call::MESSAGE_MIN + (slot.len as usize).min(INLINE_MAX);
-        sys::send(self.0, &slot.encode()[..len]).map(drop)
+        sys::send(self.0, &sys::Aligned(slot.encode())[..len]).map(drop)
     }
 
     /// Sends, and waits while the ring is full.
@@ -49,9 +49,9 @@ impl Channel {
 
     /// Receives: [`Error::Empty`] where there is nothing.
     pub fn try_recv(self) -> Result<Slot> {
-        let mut buf = [0; Slot::SIZE];
-        sys::recv(self.0, &mut buf)?;
-        Ok(Slot::decode(&buf).unwrap_or_else(Slot::zeroed))
+        let mut buf = sys::Aligned::<{ Slot::SIZE }>::ZERO;
+        sys::recv(self.0, &mut *buf)?;
+        Ok(Slot::decode(&*buf).unwrap_or_else(Slot::zeroed))
     }
 
     /// Receives, and waits until there is something or the absolute `deadline` (ns) has passed.

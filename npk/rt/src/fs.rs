@@ -57,10 +57,7 @@ pub fn list<'a>(path: &str, index: u64, buf: &'a mut [u8]) -> Result<Option<(&'a
     request.offset = index;
     into(&mut request, buf);
     let answer = match ask(op::LIST, &request) {
-        // A directory that is not there has no first entry either.
-        Err(Error::NotFound | Error::Empty) if index > 0 || stat(path)?.directory => {
-            return Ok(None);
-        }
+        Err(Error::Empty) => return Ok(None),
         other => other?,
     };
     let name = buf.get(..answer.value as usize).ok_or(Error::TooBig)?;

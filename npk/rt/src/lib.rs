@@ -15,6 +15,7 @@
 //! | [`fs`] | files, through the VFS channel |
 //! | [`console`] | `print!`, `println!`, reading |
 //! | [`pl011`] | the PL011's registers, for its driver and for a program that owns one |
+//! | [`pledge`] | giving up rights |
 //! | [`manifest`] | checked view of the compiled cell manifest |
 #![cfg_attr(not(test), no_std)]
 
@@ -27,6 +28,7 @@ pub mod fs;
 pub mod manifest;
 pub mod object;
 pub mod pl011;
+pub mod pledge;
 mod shared;
 pub mod start;
 pub mod stats;

@@ -15,8 +15,8 @@ impl Clock {
     /// The clock that every fiber is born with.
     pub const OWN: Self = Self(slot::CLOCK);
 
-    fn tick(self, operation: usize, input: u64) -> Result<[u8; Energy::SIZE]> {
-        let mut record = [0; Energy::SIZE];
+    fn tick(self, operation: usize, input: u64) -> Result<sys::Aligned<{ Energy::SIZE }>> {
+        let mut record = sys::Aligned::ZERO;
         record[..8].copy_from_slice(&input.to_le_bytes());
         sys::tick(self.0, operation, &mut record)?;
         Ok(record)
@@ -25,7 +25,7 @@ impl Clock {
     /// Time since boot and wall clock, ns.
     pub fn time(self) -> Result<Time> {
         let record = self.tick(tick_op::TIME, 0)?;
-        Ok(Time::decode(&record).unwrap_or_else(Time::zeroed))
+        Ok(Time::decode(&*record).unwrap_or_else(Time::zeroed))
     }
 
     /// ns since boot; 0 without the right to ask.
@@ -36,7 +36,7 @@ impl Clock {
     /// The caller's energy.
     pub fn energy(self) -> Result<Energy> {
         let record = self.tick(tick_op::ENERGY, 0)?;
-        Ok(Energy::decode(&record).unwrap_or_else(Energy::zeroed))
+        Ok(Energy::decode(&*record).unwrap_or_else(Energy::zeroed))
     }
 
     /// Arms the timer: at the absolute time `at` (ns) the slot has its event.
@@ -125,9 +125,9 @@ impl Fiber {
 
     /// How it ended; [`Error::Empty`] while it runs.
     pub fn try_end(self) -> Result<FiberEnd> {
-        let mut buf = [0; Slot::SIZE];
-        sys::recv(self.0, &mut buf)?;
-        let message = Slot::decode(&buf).unwrap_or_else(Slot::zeroed);
+        let mut buf = sys::Aligned::<{ Slot::SIZE }>::ZERO;
+        sys::recv(self.0, &mut *buf)?;
+        let message = Slot::decode(&*buf).unwrap_or_else(Slot::zeroed);
         Ok(FiberEnd::decode(&message.payload).unwrap_or_else(FiberEnd::zeroed))
     }
 
@@ -172,13 +172,12 @@ impl Factory {
     /// The factory that a fiber is born with.
     pub const OWN: Self = Self(slot::FACTORY);
 
-    fn spawn_with(self, spawn: &Spawn, args: &[u8]) -> Result<([u8; Self::DESC_MAX], usize)> {
-        let _ = self;
-        let len = Spawn::SIZE + args.len();
+    fn describe(spawn: &Spawn, args: &[u8]) -> Result<(sys::Aligned<{ Self::DESC_MAX }>, usize)> {
         if args.len() > abi::call::ARGS_MAX {
             return Err(Error::TooBig);
         }
-        let mut desc = [0; Self::DESC_MAX];
+        let len = Spawn::SIZE + args.len();
+        let mut desc = sys::Aligned::<{ Self::DESC_MAX }>::ZERO;
         desc[..Spawn::SIZE].copy_from_slice(&spawn.encode());
         desc[Spawn::SIZE..len].copy_from_slice(args);
         Ok((desc, len))
@@ -210,7 +209,7 @@ impl Factory {
         spawn.energy = wanted.energy;
         spawn.memory = wanted.memory;
         spawn.name = abi::name(name);
-        let (desc, len) = self.spawn_with(&spawn, args)?;
+        let (desc, len) = Self::describe(&spawn, args)?;
         // SAFETY: an image; no entry of the own one runs.
         let slot = unsafe { sys::spawn(self.0, &desc[..len]) }?;
         Ok(Fiber(slot as u8))
@@ -228,7 +227,7 @@ impl Factory {
         spawn.channel_slot = abi::call::NO_SLOT;
         spawn.entry = entry as usize as u64;
         spawn.stack = stack as u64;
-        let (desc, len) = self.spawn_with(&spawn, args)?;
+        let (desc, len) = Self::describe(&spawn, args)?;
         // SAFETY: the entry has the contract's type and cannot return.
         let slot = unsafe { sys::spawn(self.0, &desc[..len]) }?;
         Ok(Fiber(slot as u8))
@@ -263,15 +262,15 @@ impl Power {
 
 /// Takes the next latched event; [`Error::Empty`] where there is none.
 pub fn next_event() -> Result<Event> {
-    let mut buf = [0; Slot::SIZE];
-    sys::recv(slot::EVENTS, &mut buf)?;
-    let message = Slot::decode(&buf).unwrap_or_else(Slot::zeroed);
+    let mut buf = sys::Aligned::<{ Slot::SIZE }>::ZERO;
+    sys::recv(slot::EVENTS, &mut *buf)?;
+    let message = Slot::decode(&*buf).unwrap_or_else(Slot::zeroed);
     Ok(Event::decode(&message.payload).unwrap_or_else(Event::zeroed))
 }
 
 /// Takes the capability parked in the channel `via` into the free slot `into`.
 pub fn take_parked(via: u8, into: u8) -> Result<Landed> {
-    let mut buf = [0; Landed::SIZE];
-    sys::recv_into(via, &mut buf, into)?;
-    Ok(Landed::decode(&buf).unwrap_or_else(Landed::zeroed))
+    let mut buf = sys::Aligned::<{ Landed::SIZE }>::ZERO;
+    sys::recv_into(via, &mut *buf, into)?;
+    Ok(Landed::decode(&*buf).unwrap_or_else(Landed::zeroed))
 }

@@ -14,22 +14,22 @@ pub fn version() -> Result<(u16, u16)> {
 
 /// About the caller.
 pub fn own() -> Result<FiberStats> {
-    let mut buf = [0; FiberStats::SIZE];
-    sys::meta(meta::SELF, &mut buf)?;
-    FiberStats::decode(&buf).ok_or(Error::NotReady)
+    let mut buf = sys::Aligned::<{ FiberStats::SIZE }>::ZERO;
+    sys::meta(meta::SELF, &mut *buf)?;
+    FiberStats::decode(&*buf).ok_or(Error::NotReady)
 }
 
-fn ask(class: u32, index: u32, buf: &mut [u8; 128]) -> Result {
+fn ask(class: u32, index: u32, buf: &mut sys::Aligned<128>) -> Result {
     buf[..4].copy_from_slice(&class.to_le_bytes());
     buf[4..8].copy_from_slice(&index.to_le_bytes());
-    sys::meta(meta::STATS, buf)
+    sys::meta(meta::STATS, &mut **buf)
 }
 
 /// About the cell.
 pub fn system() -> Result<SystemStats> {
-    let mut buf = [0; SystemStats::SIZE];
+    let mut buf = sys::Aligned::<{ SystemStats::SIZE }>::ZERO;
     ask(CLASS_SYSTEM, 0, &mut buf)?;
-    SystemStats::decode(&buf).ok_or(Error::NotReady)
+    SystemStats::decode(&*buf).ok_or(Error::NotReady)
 }
 
 /// More places than a kernel has: where an asker without AUDIT is told `Denied` instead of the end.
@@ -40,11 +40,11 @@ pub fn fibers() -> impl Iterator<Item = FiberStats> {
     let mut place = 0;
     core::iter::from_fn(move || {
         while place < PLACES_MAX {
-            let mut buf = [0; FiberStats::SIZE];
+            let mut buf = sys::Aligned::<{ FiberStats::SIZE }>::ZERO;
             let answer = ask(CLASS_FIBER, place, &mut buf);
             place += 1;
             match answer {
-                Ok(_) => return FiberStats::decode(&buf),
+                Ok(_) => return FiberStats::decode(&*buf),
                 Err(Error::Empty | Error::Denied) => {}
                 Err(_) => return None,
             }

@@ -1,5 +1,5 @@
 //! The kernel's entries. What takes addresses is given slices here, so that the kernel never writes
-//! to memory that the caller does not own exclusively.
+//! to memory that the caller does not own exclusively. Records have to be [`Aligned`].
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use abi::call::{MapInfo, Range, WaitEntry, number, op};
@@ -15,6 +15,29 @@ pub struct Answer {
     pub status: isize,
     /// By call.
     pub value: usize,
+}
+
+/// Bytes of a record as the kernel takes them: aligned to 8, else [`Error::BadAddress`].
+#[repr(C, align(8))]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Aligned<const N: usize>(pub [u8; N]);
+
+impl<const N: usize> Aligned<N> {
+    /// Zeros.
+    pub const ZERO: Self = Self([0; N]);
+}
+
+impl<const N: usize> core::ops::Deref for Aligned<N> {
+    type Target = [u8; N];
+    fn deref(&self) -> &[u8; N] {
+        &self.0
+    }
+}
+
+impl<const N: usize> core::ops::DerefMut for Aligned<N> {
+    fn deref_mut(&mut self) -> &mut [u8; N] {
+        &mut self.0
+    }
 }
 
 /// An entry of the SysTable.
@@ -167,11 +190,11 @@ pub fn recv_into(slot: u8, buf: &mut [u8], into: u8) -> Result {
 /// `map` of the object in `slot`, `len` bytes from `offset` (0, 0: all of it) with `perms`; the
 /// value is the address. With `perms` 0 the object is unmapped.
 pub fn map(slot: u8, offset: usize, len: usize, perms: u8) -> Result<(usize, MapInfo)> {
-    let mut rec = [0; MapInfo::SIZE];
-    let args = [slot as usize, offset, len, perms as usize, write_to(&mut rec), 0];
+    let mut rec = Aligned::<{ MapInfo::SIZE }>::ZERO;
+    let args = [slot as usize, offset, len, perms as usize, write_to(&mut *rec), 0];
     // SAFETY: the kernel writes only to `rec`; mapping changes no memory that Rust knows of.
     let address = unsafe { call(number::MAP, args) }?;
-    Ok((address, MapInfo::decode(&rec).unwrap_or_else(MapInfo::zeroed)))
+    Ok((address, MapInfo::decode(&*rec).unwrap_or_else(MapInfo::zeroed)))
 }
 
 /// `mask`: narrows the capability in `slot`; verbs 0 drop it.
@@ -204,8 +227,12 @@ pub fn pledge(operation: usize, record: &[u8]) -> Result {
 }
 
 /// `tick` with one of [`abi::call::tick_op`]; `record` is as long as the longest record there is.
-pub fn tick(clock: u8, operation: usize, record: &mut [u8; abi::call::Energy::SIZE]) -> Result {
-    let args = [clock as usize, operation, write_to(record), 0, 0, 0];
+pub fn tick(
+    clock: u8,
+    operation: usize,
+    record: &mut Aligned<{ abi::call::Energy::SIZE }>,
+) -> Result {
+    let args = [clock as usize, operation, write_to(&mut **record), 0, 0, 0];
     // SAFETY: the kernel writes at most 32 bytes, to `record`, which is borrowed exclusively.
     unsafe { call(number::TICK, args) }
 }

@@ -54,6 +54,8 @@ fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
         let _ = list.add(irq.0, want::EVENT);
         let _ = list.add(slot::EVENTS, want::READABLE);
         for client in driver.inputs.iter_mut().chain(&mut driver.outputs).flatten() {
+            // Apart from the wait: a client that is not there (yet) must not make the wait fail.
+            let _ = client.ring();
             let _ = list.add(client.slot(), client.want());
         }
         let deadline = (next == Next::Drain).then(|| Clock::OWN.now() + DRAIN_NS);
