@@ -18,7 +18,7 @@ pub struct Found {
 pub fn check_path(path: &[u8]) -> Option<&str> {
     let path = core::str::from_utf8(path).ok()?;
     let rest = path.strip_prefix('/')?;
-    let rest = rest.strip_suffix('/').unwrap_or(rest);
+    let rest = rest.strip_suffix('/').filter(|rest| !rest.is_empty()).unwrap_or(rest);
     let fine = |part: &str| !part.is_empty() && part != "." && part != ".." && !part.contains('\0');
     (path.len() <= PATH_MAX && (rest.is_empty() || rest.split('/').all(fine))).then_some(rest)
 }

@@ -2,10 +2,23 @@ extern crate std;
 use super::*;
 use std::vec::Vec;
 
+/// A ustar header (POSIX): name, mode, size, checksum, typeflag, magic.
+fn header(name: &str, len: usize) -> [u8; 512] {
+    let mut head = [0; 512];
+    head[..name.len()].copy_from_slice(name.as_bytes());
+    head[124..135].copy_from_slice(std::format!("{len:011o}").as_bytes());
+    head[148..156].fill(b' ');
+    head[156] = if name.ends_with('/') { b'5' } else { b'0' };
+    head[257..265].copy_from_slice(b"ustar\x0000");
+    let sum: u32 = head.iter().map(|&b| u32::from(b)).sum();
+    head[148..156].copy_from_slice(std::format!("{sum:06o}\0 ").as_bytes());
+    head
+}
+
 fn archive(files: &[(&str, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, bytes) in files {
-        out.extend_from_slice(&bundle::tar::header(name, name.ends_with('/'), bytes.len()));
+        out.extend_from_slice(&header(name, bytes.len()));
         out.extend_from_slice(bytes);
         out.resize(out.len().next_multiple_of(512), 0);
     }
