@@ -6,13 +6,14 @@
 use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
+use abi::call::want;
 use abi::cap::slot;
 use abi::ring::INLINE_MAX;
 use abi::vfs::{CONSOLE_DATA, CONSOLE_SYNC};
 
 use crate::channel::{Channel, message, payload};
 use crate::pl011::{self, Pl011};
-use crate::{Clock, Error, Irq, Result};
+use crate::{Clock, Error, Irq, Result, wait};
 
 /// Most bytes that one read gives.
 pub const READ_MAX: usize = INLINE_MAX;
@@ -112,7 +113,17 @@ pub fn read(buf: &mut [u8; READ_MAX]) -> Result {
         return read_device(&device, buf);
     }
     loop {
-        let got = Channel(slot::CONSOLE_IN).recv()?;
+        match try_read(buf) {
+            Err(Error::Empty) => wait::one(slot::CONSOLE_IN, want::READABLE, None)?,
+            other => return other,
+        }
+    }
+}
+
+/// Reads what there is in the console channel: 1 to [`READ_MAX`] bytes, or [`Error::Empty`].
+pub fn try_read(buf: &mut [u8; READ_MAX]) -> Result {
+    loop {
+        let got = Channel(slot::CONSOLE_IN).try_recv()?;
         let bytes = payload(&got);
         if got.kind == CONSOLE_DATA && !bytes.is_empty() {
             buf[..bytes.len()].copy_from_slice(bytes);

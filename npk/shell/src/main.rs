@@ -1,0 +1,6 @@
+//! The image of the shell.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+rt::entry!(shell::main, "../manifest.kdl");
