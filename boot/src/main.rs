@@ -6,7 +6,7 @@
 #![no_std]
 #![no_main]
 
-use aarch64_cpu::registers::{CNTPCT_EL0, ELR_EL2, ESR_EL2, FAR_EL2, Readable};
+use aarch64_cpu::registers::{CNTPCT_EL0, CurrentEL, ELR_EL2, ESR_EL2, FAR_EL2, Readable};
 use aarch64_cpu::registers::{SCTLR_EL2, VBAR_EL2, Writeable};
 use abi::boot::{BEB_MAGIC, Beb, Handoff, beb, cell, virt};
 use bundle::{Plan, Refusal, verify};
@@ -38,6 +38,9 @@ unsafe extern "C" {
 
 extern "C" fn main(fdt: *const u8) -> ! {
     let started = CNTPCT_EL0.get();
+    if CurrentEL.read(CurrentEL::EL) != 2 {
+        refuse(&Refusal::new("nexus-boot", "the machine must start at EL2"));
+    }
     VBAR_EL2.set((&raw const VECTORS).addr() as u64);
     // RES1 bits only: little-endian, MMU and caches off.
     SCTLR_EL2.set(0x30C5_0830);
@@ -64,8 +67,8 @@ fn boot(fdt: *const u8, started: u64) -> Result<Infallible, Refusal> {
     let (fdt, fdt_len) = (fdt.data().as_ptr().addr() as u64, fdt.data().len() as u64);
     let spans = [(archive, archive_len), (boot_base, boot_len), (fdt, fdt_len)];
     let taken = spans.map(|(from, len)| from..from + len);
-    if archive < virt::BEB + virt::BEB_LEN && virt::BEB < end {
-        return Err(Refusal::new("bundle", "lies over the Boot Error Buffer"));
+    if taken.iter().any(|span| span.start < virt::BEB + virt::BEB_LEN && virt::BEB < span.end) {
+        return Err(Refusal::new("bundle", "too big: it reaches the Boot Error Buffer"));
     }
     report(beb::BOOTING, 0, [0; 3]);
 
