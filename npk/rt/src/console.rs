@@ -36,6 +36,11 @@ fn device() -> Option<Pl011> {
     }
 }
 
+/// Whether the console is a device of the program's own: there is no driver, and no shell before it.
+pub fn is_device() -> bool {
+    device().is_some()
+}
+
 #[cold]
 fn find_device() -> Option<Pl011> {
     // The doorbell only tells whether there is a capability.

@@ -1,0 +1,6 @@
+//! The image of the demonstration.
+#![no_std]
+#![no_main]
+#![forbid(unsafe_code)]
+
+rt::entry!(demo::main, "../manifest.kdl");
