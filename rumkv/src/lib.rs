@@ -14,6 +14,10 @@
 //! Every image is a main file in `src/bin` that chooses values for [`image!`]; there are no cargo features.
 #![no_std]
 #![cfg(target_os = "none")]
+#![allow(
+    clippy::inline_always,
+    reason = "resident code must not call out of its part of the image"
+)]
 
 pub mod init;
 pub mod memory;

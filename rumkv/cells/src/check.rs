@@ -63,7 +63,7 @@ fn aligned(r: &CellRecord, span: Span) -> Result<(), Reason> {
     let page = PAGE as u64;
     // A LOAD, an ARCHIVE or a PLACE ends where its contents end; everything that is owned ends with a page.
     let whole = !matches!(r.kind, cell::LOAD | cell::ARCHIVE | cell::PLACE);
-    if span.base % page != 0 || (whole && span.len % page != 0) {
+    if !span.base.is_multiple_of(page) || (whole && !span.len.is_multiple_of(page)) {
         return Err(Reason::NotAligned);
     }
     if span.end() > ADDRESS_END {
@@ -71,7 +71,7 @@ fn aligned(r: &CellRecord, span: Span) -> Result<(), Reason> {
     }
     if matches!(r.kind, cell::RAM | cell::DEVICE) {
         let seen = Span::new(r.a, r.c)?;
-        if r.a % page != 0 {
+        if !r.a.is_multiple_of(page) {
             return Err(Reason::NotAligned);
         }
         if seen.end() > ADDRESS_END {
@@ -86,15 +86,17 @@ fn values(r: &CellRecord) -> Result<(), Reason> {
     match r.kind {
         cell::CELL if r.arg & !hard::ALL != 0 => Err(Reason::BadMask),
         cell::CELL if r.c != 0 => Err(Reason::BadValue),
-        cell::CELL if r.a % 4 != 0 || r.b % 8 != 0 => Err(Reason::NotAligned),
+        cell::CELL if !r.a.is_multiple_of(4) || !r.b.is_multiple_of(8) => Err(Reason::NotAligned),
         cell::CORE if r.a & !AFFINITY != 0 => Err(Reason::BadAffinity),
         cell::DEVICE | cell::MACHINE_DEVICE => class(r.arg),
         cell::IRQ => interrupt(r),
         cell::ARCHIVE if r.cell != 0 => Err(Reason::CellNotZero),
         cell::ARCHIVE if u64::from(r.arg) > r.b => Err(Reason::BadValue),
         cell::INTERRUPT_CONTROLLER if r.c != GICV3 => Err(Reason::BadValue),
-        cell::INTERRUPT_CONTROLLER if (r.a | r.b) % GIC_FRAME != 0 => Err(Reason::NotAligned),
-        cell::CLOCK | cell::CONSOLE | cell::POST_MORTEM if r.a % PAGE as u64 != 0 => {
+        cell::INTERRUPT_CONTROLLER if !(r.a | r.b).is_multiple_of(GIC_FRAME) => {
+            Err(Reason::NotAligned)
+        }
+        cell::CLOCK | cell::CONSOLE | cell::POST_MORTEM if !r.a.is_multiple_of(PAGE as u64) => {
             Err(Reason::NotAligned)
         }
         cell::INTERRUPT_CONTROLLER if r.a.max(r.b) >= ADDRESS_END => Err(Reason::BeyondAddress),
@@ -212,10 +214,10 @@ fn start(table: &Table<'_>) -> Result<(), Fault> {
         1 => Span::new(at, len).is_ok_and(|span| holds(table.of(cell::HYPERVISOR), span)),
         _ => seen_in_ram(table, 0, at, len),
     };
-    if header.entry % 4 != 0 || !inside(header.entry, 4) {
+    if !header.entry.is_multiple_of(4) || !inside(header.entry, 4) {
         return Err(Fault::table(Reason::EntryOutside));
     }
-    if header.handoff % 8 != 0 || !inside(header.handoff, Handoff::SIZE as u64) {
+    if !header.handoff.is_multiple_of(8) || !inside(header.handoff, Handoff::SIZE as u64) {
         return Err(Fault::table(Reason::HandoffOutside));
     }
     Ok(())

@@ -64,11 +64,11 @@ registers! {
     /// TRAPMPAM0EL1 48, TRAPMPAM1EL1 49. Only with FEAT_MPAM.
     MPAM2_EL2 = bits(&[48, 49]);
     /// T0SZ = 24 (40 bits), SL0 = 1 (two concatenated tables of level 1), walks cached and inner shareable, 4 KB, PS = 2.
-    VTCR_EL2 = 24 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
+    VTCR_EL2 = 0x18 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
     /// Attribute 0: Device-nGnRnE; 1: normal, write-back.
     MAIR_EL2 = 0xFF00;
     /// T0SZ = 25 (39 bits), walks cached and inner shareable, 4 KB, PS = 2, RES1 23 and 31.
-    TCR_EL2 = 25 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 23 | 1 << 31;
+    TCR_EL2 = 0x19 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 23 | 1 << 31;
     /// RES1, and M 0, A 1, C 2, SA 3, I 12, WXN 19.
     SCTLR_EL2 = 0x30C5_0830 | bits(&[0, 1, 2, 3, 12, 19]);
     /// SRE 0, DFB 1, DIB 2, Enable 3.

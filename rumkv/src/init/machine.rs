@@ -11,10 +11,9 @@ fn span(start: *const u8, size: Option<usize>) -> Option<Span> {
 
 impl Machine for Firmware<'_> {
     fn has_ram(&self, wanted: Span) -> bool {
-        let mut nodes = self
-            .0
-            .all_nodes()
-            .filter(|n| n.property("device_type").and_then(|p| p.as_str()) == Some("memory"));
+        let mut nodes = self.0.all_nodes().filter(|n| {
+            n.property("device_type").and_then(fdt::node::NodeProperty::as_str) == Some("memory")
+        });
         nodes.any(|node| {
             let mut regions = node.reg().into_iter().flatten();
             regions.any(|r| span(r.starting_address, r.size).is_some_and(|s| s.holds(wanted)))

@@ -89,10 +89,9 @@ fn lines(core: &Core, access: Access) -> u64 {
         };
     }
     match at.group {
-        Group::Fixed => {}
         Group::Priority => priorities(frame, offset, size, own, value),
         Group::Route if own & 1 != 0 && core.cell.has_core(value) => frame.write64(offset, value),
-        Group::Route => {}
+        Group::Fixed | Group::Route => {}
         Group::Set | Group::Clear | Group::ClearActive => {
             let own = own & value as u32;
             if at.group != Group::Set {

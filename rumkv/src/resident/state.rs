@@ -126,7 +126,7 @@ impl Cell {
     #[inline(never)]
     pub fn has_core(&self, affinity: u64) -> bool {
         let name = rules::lines::target(affinity);
-        affinity & !cells::AFFINITY == 0 && self.cores.iter().any(|&own| own == name)
+        affinity & !cells::AFFINITY == 0 && self.cores.contains(&name)
     }
 }
 

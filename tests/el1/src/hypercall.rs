@@ -3,13 +3,13 @@ use core::arch::asm;
 
 /// Calls firmware with x0 to x3; answers x0 to x3.
 #[inline(always)]
-pub fn smc(x: [u64; 4]) -> [u64; 4] {
-    let [mut a, mut b, mut c, mut d] = x;
+pub fn smc(arguments: [u64; 4]) -> [u64; 4] {
+    let [mut x0, mut x1, mut x2, mut x3] = arguments;
     // SAFETY: the call changes x0 to x3; what it does to the cell is what the test is about.
     unsafe {
-        asm!("smc #0", inout("x0") a, inout("x1") b, inout("x2") c, inout("x3") d, options(nostack));
+        asm!("smc #0", inout("x0") x0, inout("x1") x1, inout("x2") x2, inout("x3") x3, options(nostack));
     }
-    [a, b, c, d]
+    [x0, x1, x2, x3]
 }
 
 /// RumKV's hypercall: function and argument; status and value.

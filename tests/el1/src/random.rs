@@ -11,7 +11,7 @@ impl Random {
     }
 
     /// The next number.
-    pub fn next(&mut self) -> u64 {
+    pub fn number(&mut self) -> u64 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -20,8 +20,8 @@ impl Random {
 
     /// A number that is small, a power of two, an address or anything, in turn.
     pub fn nasty(&mut self) -> u64 {
-        let value = self.next();
-        match self.next() & 3 {
+        let value = self.number();
+        match self.number() & 3 {
             0 => value & 0xF,
             1 => 1 << (value & 63),
             2 => 0x4000_0000 | (value & 0x1FFF_FFFF),

@@ -10,7 +10,7 @@ use el1::{expect, gic, hypercall, instruction, line, memory, mrs, msr, report, t
 el1::kernel!(run);
 
 /// The counter, ordered (Arm ARM DDI 0487, D12: an ISB before the read).
-#[inline(always)]
+#[inline]
 fn now() -> u64 {
     instruction!("isb");
     mrs!("cntvct_el0")
