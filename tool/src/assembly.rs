@@ -2,7 +2,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use crate::bundle::{self, Key};
+use crate::bundle::{self, Key, Table};
 use crate::failure::{Context, Failure};
 use crate::machine::arguments::Board;
 use crate::profile::{self, ImageRef, Profile};
@@ -84,18 +84,43 @@ pub fn loader(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<B
 /// Builds a profile completely.
 pub fn build(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<Built, Failure> {
     let profile = profile::load(path)?;
+    let elves = programs(workspace, &profile)?;
+    size::check(workspace, &elves)?;
+    let folder = boot_folder(workspace, path);
+    let mut read = |image: &ImageRef| read_image(&elves, image);
+    let bundle = bundle::assemble(&profile, &mut read, &signing.key, &folder, signing.version)?;
+    finish(profile, &elves, bundle, signing)
+}
+
+/// As [`build`], but `edit` may change the cell table after the checks: for tests of who checks it
+/// at boot.
+pub fn forge(
+    workspace: &Workspace,
+    path: &Path,
+    signing: &Signing,
+    edit: impl FnOnce(&mut Table),
+) -> Result<Built, Failure> {
+    let profile = profile::load(path)?;
+    let elves = programs(workspace, &profile)?;
+    let folder = boot_folder(workspace, path);
+    let options = bundle::Options { boot: &folder, version: signing.version };
+    let mut read = |image: &ImageRef| read_image(&elves, image);
+    let bundle = bundle::assemble_with(&profile, &mut read, &signing.key, options, edit)?;
+    finish(profile, &elves, bundle, signing)
+}
+
+/// Builds the loader and what the profile names.
+fn programs(
+    workspace: &Workspace,
+    profile: &Profile,
+) -> Result<BTreeMap<String, PathBuf>, Failure> {
     let mut names = BTreeSet::from([LOADER.to_string()]);
     for image in profile.images() {
         if let ImageRef::BuiltIn(name) = image {
             names.insert(name);
         }
     }
-    let elves = guest::build(workspace, &names)?;
-    size::check(workspace, &elves)?;
-    let folder = boot_folder(workspace, path);
-    let mut read = |image: &ImageRef| read_image(&elves, image);
-    let bundle = bundle::assemble(&profile, &mut read, &signing.key, &folder, signing.version)?;
-    finish(profile, &elves, bundle, signing)
+    guest::build(workspace, &names)
 }
 
 fn read_image(elves: &BTreeMap<String, PathBuf>, image: &ImageRef) -> Result<Vec<u8>, Reports> {

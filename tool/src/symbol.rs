@@ -21,9 +21,25 @@ fn locate_in(elf: &PathBuf, pc: u64) -> Option<String> {
     let name = elf.file_name()?.to_string_lossy();
     let symbol = loader.find_symbol(pc).map(|s| demangle(s).to_string());
     let symbol = symbol.unwrap_or_else(|| format!("{pc:#x}"));
-    let line = loader.find_location(pc).ok().flatten();
-    let place = line.and_then(|l| Some(format!(" ({}:{})", l.file?, l.line.unwrap_or(0))));
+    let place = line(&loader, pc).map(|l| format!(" ({l})"));
     Some(format!("{name}: {symbol}{}", place.unwrap_or_default()))
+}
+
+/// The innermost source line that is ours: an inlined read of the standard library tells nobody
+/// anything.
+fn line(loader: &Loader, pc: u64) -> Option<String> {
+    let mut frames = loader.find_frames(pc).ok()?;
+    let mut first = None;
+    while let Ok(Some(frame)) = frames.next() {
+        let Some(location) = frame.location else { continue };
+        let Some(file) = location.file else { continue };
+        let line = format!("{file}:{}", location.line.unwrap_or(0));
+        if !file.starts_with("/rustc/") {
+            return Some(line);
+        }
+        first.get_or_insert(line);
+    }
+    first
 }
 
 fn demangle(symbol: &str) -> Cow<'_, str> {

@@ -81,6 +81,12 @@ impl Workspace {
         Ok(Self::from_metadata(&metadata))
     }
 
+    /// The same tree, building into another folder.
+    #[must_use]
+    pub fn with_target(self, target: PathBuf) -> Self {
+        Self { target, ..self }
+    }
+
     fn from_metadata(metadata: &Metadata) -> Self {
         let root = metadata.workspace_root.as_std_path().to_path_buf();
         let defaults: Vec<_> = metadata.workspace_default_packages();

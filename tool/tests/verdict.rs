@@ -69,7 +69,7 @@ fn under_rumkv_the_cell_alone_is_not_believed() {
 #[test]
 fn each_bad_state_has_its_code() {
     let codes = [
-        (beb::BOOTING, code::PANIC),
+        (beb::BOOTING, code::REFUSED),
         (beb::RUNNING, code::PANIC),
         (beb::RESET, code::ERROR),
         (beb::PANIC, code::PANIC),

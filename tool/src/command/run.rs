@@ -2,6 +2,8 @@
 use std::io::IsTerminal;
 use std::time::Duration;
 
+use abi::boot::beb;
+
 use super::signing;
 use crate::assembly::{self, profile_path};
 use crate::cli::Run;
@@ -47,6 +49,10 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         timeout: a.timeout.map(Duration::from_secs),
     })?;
     let exit = outcome.exit;
+    // A test kernel that ended well says here what it found.
+    if let Some(b) = outcome.beb.filter(|b| b.head.state == beb::OFF && !b.text.is_empty()) {
+        eprintln!("{}", b.text.trim_end());
+    }
     if !exit.text.is_empty() {
         eprintln!("nexus: {}", exit.text);
     }

@@ -96,6 +96,12 @@ pub fn judge(boot: Option<&BootError>, post: Option<&PostMortem>, rumkv: bool) -
         beb::OFF => {
             Verdict::new(code::ERROR, format!("the cell ended with code {}", b.head.code), None)
         }
+        // A table that RumKV refuses may be wrong about this very buffer: then only the console
+        // tells.
+        beb::BOOTING => {
+            let text = "the machine stopped before the kernel ran; the console says why";
+            Verdict::new(code::REFUSED, text, None)
+        }
         beb::RESET => Verdict::new(code::ERROR, "the cell asked for a reset", None),
         beb::NO_SUBJECT => {
             let text = format!("subject zero ended, nothing is left to run: {}", b.text.trim_end());

@@ -1,0 +1,5 @@
+//! Whole machines in QEMU. One program, so that it is linked once.
+mod attack;
+mod interrupt;
+mod refusal;
+mod reproducible;
