@@ -1,4 +1,5 @@
-//! The archive: strict ustar (POSIX.1-2017 pax, "ustar Interchange Format"), index first, the same bytes on every build.
+//! The archive: strict ustar (POSIX.1-2017 pax, "ustar Interchange Format"), index first, the same
+//! bytes on every build.
 //!
 //! Times, owners and modes are fixed, so that nothing of the machine that built it is in it.
 use std::io::Read;

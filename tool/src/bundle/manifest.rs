@@ -21,9 +21,11 @@ pub struct Plan {
     next: Vec<usize>,
 }
 
-/// Lays out the manifest of `cell`. Names that the cell does not have are left out: `check` reports them.
+/// Lays out the manifest of `cell`. Names that the cell does not have are left out: `check` reports
+/// them.
 ///
-/// Slots from 8 on go to grants, then to channel ends, in the order of the profile; the console has its own.
+/// Slots from 8 on go to grants, then to channel ends, in the order of the profile; the console has
+/// its own.
 pub fn plan(cell: &Cell) -> Plan {
     let mut plan = Plan {
         services: Vec::new(),
@@ -68,9 +70,6 @@ impl Plan {
         }
         if service.audit.is_some() {
             self.grant(index, whole(Kind::AUDIT, 0));
-        }
-        if service.clock.is_some() {
-            self.grant(index, whole(Kind::CLOCK, 0));
         }
     }
 

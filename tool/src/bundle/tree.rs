@@ -1,4 +1,5 @@
-//! The flattened device tree of a cell (Devicetree Specification 0.4): what is in the cell, and nothing else.
+//! The flattened device tree of a cell (Devicetree Specification 0.4): what is in the cell, and
+//! nothing else.
 //!
 //! The same bytes with and without RumKV, and on every build: no seed, no address of the bundle.
 use abi::{boot::virt, pledge::hard};
@@ -15,7 +16,8 @@ const LEVEL_HIGH: u32 = 4;
 /// INTID of the first SPI and the first PPI.
 const FIRST_SPI: u32 = 32;
 const FIRST_PPI: u32 = 16;
-/// Interrupts of the generic timer: secure, non-secure, virtual, hypervisor (Arm BSA, PPI assignments).
+/// Interrupts of the generic timer: secure, non-secure, virtual, hypervisor (Arm BSA, PPI
+/// assignments).
 const TIMER_PPIS: [u32; 4] = [29, 30, virt::VTIMER_INTID, 26];
 
 /// Builds the tree.
@@ -109,6 +111,7 @@ fn interrupt_controller(fdt: &mut FdtWriter, cores: u64) -> Result<(), Error> {
     let node = fdt.begin_node(&format!("intc@{:x}", virt::GICD))?;
     fdt.property_string("compatible", "arm,gic-v3")?;
     fdt.property_u32("#interrupt-cells", 3)?;
+    fdt.property_u32("#address-cells", 0)?;
     fdt.property_null("interrupt-controller")?;
     let frames = [virt::GICD, virt::GICD_LEN, virt::GICR, virt::GICR_STRIDE * cores];
     fdt.property_array_u64("reg", &frames)?;

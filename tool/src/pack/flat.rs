@@ -20,7 +20,7 @@ pub struct Flat {
 /// Flattens RumKV, a kernel or nexus-boot.
 ///
 /// # Errors
-/// What is no such ELF, segments that overlap or are both writable and executable, an entry outside.
+/// What is no such ELF, segments that overlap, an entry outside.
 pub fn flatten(elf: &[u8]) -> Result<Flat, String> {
     let elf = Elf::open(elf)?;
     let mut loads = elf.loads()?;
@@ -45,7 +45,8 @@ pub fn flatten(elf: &[u8]) -> Result<Flat, String> {
     Ok(Flat { base_paddr: first.paddr, entry_paddr, bytes, mem_len })
 }
 
-/// The entry is a virtual address of a segment; a kernel that starts with the MMU off may give a physical one.
+/// The entry is a virtual address of a segment; a kernel that starts with the MMU off may give a
+/// physical one.
 fn entry(elf: &Elf, loads: &[Load]) -> Result<u64, String> {
     let entry = elf.entry();
     let executable = |l: &&Load| l.perms & u32::from(abi::cap::X) != 0;

@@ -115,7 +115,10 @@ fn relocate(elf: &Elf, parts: &mut [Part]) -> Result<Vec<u32>, String> {
         if !at.is_multiple_of(8) {
             return Err(format!("the relocation at {at:#x} is not aligned"));
         }
-        let inside = |p: &&mut Part| at >= p.addr && at - p.addr + 8 <= p.bytes.len() as u64;
+        let inside = |p: &&mut Part| {
+            let room = (p.bytes.len() as u64).checked_sub(8);
+            at >= p.addr && room.is_some_and(|room| at - p.addr <= room)
+        };
         let part = parts
             .iter_mut()
             .find(inside)

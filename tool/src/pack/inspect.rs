@@ -41,6 +41,9 @@ pub fn inspect(bytes: &[u8]) -> Result<Packed, String> {
     if *blake3::hash(&bytes[ImageHeader::SIZE..]).as_bytes() != header.hash {
         return no("its hash does not match: it was altered after packing");
     }
+    if !tables_in_place(&header) {
+        return no("its tables are not where `nexus pack` puts them");
+    }
     let manifest = slice(bytes, header.manifest, ImageManifest::SIZE)
         .filter(|_| header.manifest_len as usize == ImageManifest::SIZE)
         .and_then(ImageManifest::decode)
@@ -55,6 +58,15 @@ pub fn inspect(bytes: &[u8]) -> Result<Packed, String> {
         return no("its entry lies in no executable segment");
     }
     Ok(Packed { header, segments, relocations, manifest })
+}
+
+/// The layout has no freedom: header, segments, relocations, manifest on 8 bytes, contents.
+fn tables_in_place(header: &ImageHeader) -> bool {
+    let segments = ImageHeader::SIZE as u64;
+    let relocations = segments + u64::from(header.segment_count) * Segment::SIZE as u64;
+    let manifest = (relocations + u64::from(header.relocation_count) * 4).next_multiple_of(8);
+    let places = [header.segments, header.relocations, header.manifest].map(u64::from);
+    places == [segments, relocations, manifest]
 }
 
 fn slice(bytes: &[u8], offset: u32, len: usize) -> Option<&[u8]> {
@@ -101,6 +113,9 @@ fn segments(bytes: &[u8], header: &ImageHeader) -> Result<Vec<Segment>, String> 
         if segment.perms & both == both || segment.perms & !all != 0 {
             return Err(format!("its segment at {:#x} is writable and executable", segment.addr));
         }
+    }
+    if end != header.mem_len {
+        return Err("it takes another length of memory than its segments".to_owned());
     }
     Ok(segments)
 }

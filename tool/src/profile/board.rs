@@ -12,7 +12,8 @@ pub struct Board {
     pub ram_len: u64,
     /// Most cores.
     pub cores: u64,
-    /// RAM in which loader, hypervisor, bundle and the firmware's device tree lie until the cells start: base, length.
+    /// RAM in which loader, hypervisor, bundle and the firmware's device tree lie until the cells
+    /// start: base, length.
     /// QEMU puts the bundle 128 MB after the start of RAM and the device tree behind it.
     pub boot: (u64, u64),
     /// Everything at an address.

@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use abi::{
     PAGE,
-    image::{ImageManifest, KIND_NPK, KIND_NPL, MAGIC},
+    image::{ImageManifest, KIND_NPK, KIND_NPL, MAGIC, MEMORY_MAX},
     pledge::SPECTRUM_SHIFT,
 };
 use kdl::{KdlDocument, KdlNode};
@@ -16,6 +16,8 @@ use crate::report::{Report, Reports, Source, Spanned};
 
 /// Stack of the first fiber unless the manifest says otherwise, bytes.
 const STACK: u64 = 64 << 10;
+/// Longest stack that the kernel gives, bytes.
+pub const STACK_MAX: u64 = 1 << 20;
 
 /// Compiles the manifest text of the image in the file `path` (a name for the messages).
 ///
@@ -25,7 +27,8 @@ pub fn compile(path: &str, text: &str) -> Result<ImageManifest, Reports> {
     let source = Arc::new(Source { path: path.to_owned(), text: text.to_owned() });
     let nodes = open::parse(&source)?;
     let mut out = Vec::new();
-    shape::check(&nodes, schema::IMAGE, None, &mut out);
+    let start = open::start(&source, &nodes);
+    shape::check(&nodes, schema::IMAGE, &start, &mut out);
     Reports(std::mem::take(&mut out)).or(())?;
     let manifest = manifest(&whole(&source, nodes), &mut out)
         .ok_or_else(|| Report::new("the image's manifest does not fit the schema"))?;
@@ -47,9 +50,9 @@ fn manifest(node: &Placed, out: &mut Vec<Report>) -> Option<ImageManifest> {
         bounded(name, value.as_ref(), most, out);
         value.map_or(default, |v| v.value)
     };
-    let paged = |name: &str, default: u64, out: &mut Vec<Report>| {
+    let paged = |name: &str, default: u64, most: u64, out: &mut Vec<Report>| {
         let value = node.one(name).and_then(|n| n.number());
-        whole_pages(name, value.as_ref(), out);
+        whole_pages(name, value.as_ref(), most, out);
         value.map_or(default, |v| v.value)
     };
     let budget = read::budget(node);
@@ -65,8 +68,8 @@ fn manifest(node: &Placed, out: &mut Vec<Report>) -> Option<ImageManifest> {
         policy: read::policy_of(node).map_or(0, |p| p.value),
         pledge: bits | u64::from(budget.spectrum.value) << SPECTRUM_SHIFT,
         energy: budget.energy.value,
-        stack: paged("stack", STACK, out).max(PAGE as u64),
-        heap: paged("heap", 0, out),
+        stack: paged("stack", STACK, STACK_MAX, out).max(PAGE as u64),
+        heap: paged("heap", 0, MEMORY_MAX, out),
         fibers: number("fibers", 1, 64, out).max(1) as u32,
         devices: number("devices", 0, 56, out) as u32,
         channels: number("channels", 0, 56, out) as u32,
@@ -85,8 +88,8 @@ pub fn bounded(name: &str, value: Option<&Spanned<u64>>, most: u64, out: &mut Ve
     }
 }
 
-/// Reports a size that is no multiple of the page, or above the most an image may take.
-pub fn whole_pages(name: &str, value: Option<&Spanned<u64>>, out: &mut Vec<Report>) {
+/// Reports a size that is no multiple of the page, or above `most`.
+pub fn whole_pages(name: &str, value: Option<&Spanned<u64>>, most: u64, out: &mut Vec<Report>) {
     let Some(value) = value else { return };
     let page = PAGE as u64;
     if !value.value.is_multiple_of(page) {
@@ -96,5 +99,5 @@ pub fn whole_pages(name: &str, value: Option<&Spanned<u64>>, out: &mut Vec<Repor
                 .help(format!("round up to {}", value.value.next_multiple_of(page))),
         );
     }
-    bounded(name, Some(value), abi::image::MEMORY_MAX, out);
+    bounded(name, Some(value), most, out);
 }

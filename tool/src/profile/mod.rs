@@ -24,9 +24,9 @@ use crate::report::Reports;
 /// # Errors
 /// Every mistake of the first pass that finds one.
 pub fn load(path: &Path) -> Result<Profile, Reports> {
-    let nodes = open::with_includes(path)?;
+    let (start, nodes) = open::with_includes(path)?;
     let mut out = Vec::new();
-    shape::check(&nodes, schema::PROFILE, None, &mut out);
+    shape::check(&nodes, schema::PROFILE, &start, &mut out);
     Reports(std::mem::take(&mut out)).or(())?;
     let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
     let Some(profile) = read::profile(&nodes, &name) else {

@@ -45,6 +45,8 @@ pub struct Machine {
     pub cpu: String,
     /// Where the RAM is given.
     pub ram_at: Spot,
+    /// Where the cores are given.
+    pub cores_at: Spot,
 }
 
 /// A piece of RAM of a cell.
@@ -121,8 +123,6 @@ pub struct Service {
     pub power: Option<Spot>,
     /// May read the audit.
     pub audit: Option<Spot>,
-    /// May set the wall clock.
-    pub clock: Option<Spot>,
     /// Channels it is the client of, the console's included.
     pub channels: Vec<Channel>,
 }

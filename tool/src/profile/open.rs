@@ -11,15 +11,24 @@ const LONGEST: u64 = 1 << 20;
 /// Most files one inside the other.
 const DEEPEST: usize = 8;
 
-/// The nodes of the file at `path`, with those of the files it includes in their places.
+/// The start of the file at `path` and its nodes, with those of the files it includes in their
+/// places.
 ///
 /// # Errors
 /// A file that cannot be read, is no UTF-8 or no KDL, or includes itself.
-pub fn with_includes(path: &Path) -> Result<Vec<Placed>, Reports> {
+pub fn with_includes(path: &Path) -> Result<(Spot, Vec<Placed>), Reports> {
     let source = read(path, None)?;
     let mut out = Vec::new();
-    expand(parse(&source)?, &[source], &mut out)?;
-    Ok(out)
+    let nodes = parse(&source)?;
+    let start = start(&source, &nodes);
+    expand(nodes, &[source], &mut out)?;
+    Ok((start, out))
+}
+
+/// Where a document begins: its first node, or the first byte of an empty one.
+pub fn start(source: &Arc<Source>, nodes: &[Placed]) -> Spot {
+    let empty = || Spot { source: source.clone(), range: 0..0 };
+    nodes.first().map_or_else(empty, Placed::spot)
 }
 
 fn expand(nodes: Vec<Placed>, open: &[Arc<Source>], out: &mut Vec<Placed>) -> Result<(), Reports> {
@@ -50,8 +59,15 @@ fn same_file(a: &str, b: &str) -> bool {
     }
 }
 
+/// The path for messages: relative to the current folder where it lies below.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().ok();
+    let below = here.and_then(|h| path.strip_prefix(h).ok().map(Path::to_owned));
+    below.unwrap_or_else(|| path.to_owned()).display().to_string()
+}
+
 fn read(path: &Path, from: Option<&Spot>) -> Result<Arc<Source>, Reports> {
-    let shown = path.display().to_string();
+    let shown = shown(path);
     let fail = |why: &dyn std::fmt::Display| {
         let report = Report::new(format!("cannot read {shown}: {why}"));
         Reports::from(match from {

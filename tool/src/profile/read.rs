@@ -30,9 +30,16 @@ pub fn profile(nodes: &[Placed], name: &str) -> Option<Profile> {
 fn machine(node: &Placed) -> Option<Machine> {
     let ram = node.one("ram")?.number()?;
     let cpu = node.one("cpu").and_then(|n| n.text()).map_or("max".to_owned(), |t| t.value);
-    let cores = node.one("cores")?.number()?.value;
+    let cores = node.one("cores")?.number()?;
     let board = board::find(&node.text()?.value)?;
-    Some(Machine { board, ram: ram.value, cores, cpu, ram_at: ram.at })
+    Some(Machine {
+        board,
+        ram: ram.value,
+        cores: cores.value,
+        cpu,
+        ram_at: ram.at,
+        cores_at: cores.at,
+    })
 }
 
 /// Folder of the file that `node` stands in: what its paths are relative to.
@@ -174,7 +181,6 @@ fn service(node: &Placed) -> Option<Service> {
         fibers: texts("fiber"),
         power: spot("power"),
         audit: spot("audit"),
-        clock: spot("clock"),
         channels,
         name,
     })

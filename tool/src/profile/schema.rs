@@ -146,14 +146,7 @@ const DEVICE: Rule =
     rule("device", Many, (1, 1), Name, "A device of the cell: its window, then its interrupt.");
 const POWER: Rule = rule("power", Optional, (0, 0), Text, "May switch the cell off.");
 const AUDIT: Rule = rule("audit", Optional, (0, 0), Text, "May read the audit and append to it.");
-const CLOCK: Rule = rule("clock", Optional, (0, 0), Text, "May set the wall clock.");
-const POLICY: Rule = rule(
-    "policy",
-    Optional,
-    (1, 1),
-    Word(&image::policy::NAMES),
-    "What happens when the domain faults, default `never`.",
-);
+const POLICIES: Type = Word(&image::policy::NAMES);
 const STACK: Rule = rule("stack", Optional, (1, 1), Size, "Stack, default the image's.");
 const HEAP: Rule = rule("heap", Optional, (1, 1), Size, "Heap, default the image's.");
 
@@ -165,7 +158,7 @@ static SERVICE: &[Rule] = &[
     SPECTRUM,
     ENERGY,
     PLEDGE,
-    POLICY,
+    rule("policy", Optional, (1, 1), POLICIES, "What happens at a fault, default the image's."),
     STACK,
     HEAP,
     ARGS,
@@ -173,7 +166,6 @@ static SERVICE: &[Rule] = &[
     rule("fiber", Many, (1, 1), Name, "May kill and blink this service."),
     POWER,
     AUDIT,
-    CLOCK,
     rule("console", Optional, (1, 1), Name, "Console channels 0x1000 and 0x1001 of this service.")
         .with(&[optional("output-only", Flag)]),
     rule("channel", Many, (1, 1), Number, "A channel of this number, above 0x10000.").with(&[
@@ -184,7 +176,7 @@ static SERVICE: &[Rule] = &[
     ]),
 ];
 
-static APPLICATION: &[Rule] = &[SPECTRUM, ENERGY, PLEDGE, ARGS, DEVICE, POWER, AUDIT, CLOCK];
+static APPLICATION: &[Rule] = &[SPECTRUM, ENERGY, PLEDGE, ARGS, DEVICE, POWER, AUDIT, STACK, HEAP];
 
 /// Nodes of an image's manifest.
 pub static IMAGE: &[Rule] = &[
@@ -194,10 +186,62 @@ pub static IMAGE: &[Rule] = &[
     SPECTRUM,
     ENERGY,
     PLEDGE,
-    POLICY,
+    rule("policy", Optional, (1, 1), POLICIES, "What happens at a fault, default `never`."),
     rule("stack", Optional, (1, 1), Size, "Stack of the first fiber, default 64K."),
     rule("heap", Optional, (1, 1), Size, "Heap, default 0."),
     rule("fibers", Optional, (1, 1), Number, "Most fibers of the domain, default 1."),
     rule("devices", Optional, (1, 1), Number, "Devices wanted, default 0."),
     rule("channels", Optional, (1, 1), Number, "Channels wanted, default 0."),
 ];
+
+impl Type {
+    /// The type in words, for the reference.
+    fn words(self) -> &'static str {
+        match self {
+            Self::Text => "text",
+            Self::Name => "name",
+            Self::Number => "number",
+            Self::Size => "size",
+            Self::Flag => "flag",
+            Self::Word(words) => match words.first() {
+                Some(&"STDIO") => "pledge",
+                Some(&"CONSOLE") => "hard pledge",
+                Some(&"void") => "spectrum",
+                Some(&"never") => "policy",
+                Some(&"npk") => "`npk` or `npl`",
+                _ => "board",
+            },
+        }
+    }
+}
+
+/// Rows of the reference in `docs/manifest.md`: first those of `rules`, then those of each one's
+/// children.
+pub fn rows(rules: &[Rule], out: &mut Vec<String>) {
+    for rule in rules {
+        let count = match rule.count {
+            Count::One => "once",
+            Count::Optional => "at most once",
+            Count::Many => "any",
+        };
+        let kind = rule.kind.words();
+        let arguments = match rule.args {
+            (_, 0) => "none".to_owned(),
+            (1, 1) => format!("1 {kind}"),
+            (least, ALL) => format!("{least} to any {kind}"),
+            (least, most) => format!("{least} to {most} {kind}"),
+        };
+        let property = |p: &Property| {
+            let optional = if p.required { "" } else { " (optional)" };
+            format!("`{}` {}{optional}", p.name, p.kind.words())
+        };
+        let properties: Vec<String> = rule.properties.iter().map(property).collect();
+        let properties =
+            if properties.is_empty() { "none".to_owned() } else { properties.join(", ") };
+        let (name, says) = (rule.name, rule.says);
+        out.push(format!("| `{name}` | {count} | {arguments} | {properties} | {says} |"));
+    }
+    for rule in rules {
+        rows(rule.children, out);
+    }
+}

@@ -126,11 +126,17 @@ fn size(value: &KdlValue) -> Option<u64> {
     digits.parse::<u64>().ok()?.checked_mul(1 << shift)
 }
 
-/// Compares `nodes` with `rules` and says every difference.
-pub fn check(nodes: &[Placed], rules: &[Rule], parent: Option<&Placed>, out: &mut Vec<Report>) {
+/// Compares the nodes of a whole document, which begins at `start`, with `rules`.
+pub fn check(nodes: &[Placed], rules: &[Rule], start: &Spot, out: &mut Vec<Report>) {
+    check_nodes(nodes, rules, "the top of the file", start, out);
+}
+
+/// Compares the nodes of `place`, whose name stands at `spot`, with `rules` and says every
+/// difference.
+fn check_nodes(nodes: &[Placed], rules: &[Rule], place: &str, spot: &Spot, out: &mut Vec<Report>) {
     for (i, node) in nodes.iter().enumerate() {
         let Some(rule) = rules.iter().find(|r| r.name == node.name()) else {
-            out.push(unknown_node(node, rules, parent));
+            out.push(unknown_node(node, rules, place));
             continue;
         };
         let before = nodes[..i].iter().find(|n| n.name() == node.name());
@@ -148,24 +154,21 @@ pub fn check(nodes: &[Placed], rules: &[Rule], parent: Option<&Placed>, out: &mu
         if nodes.iter().any(|n| n.name() == rule.name) {
             continue;
         }
-        let report = Report::new(format!("`{}` is missing", rule.name)).help(format!(
-            "add a node `{}{}`: {}",
-            rule.name,
-            if rule.args.0 > 0 { " ..." } else { "" },
-            rule.says
-        ));
-        out.push(match parent.or(nodes.first()) {
-            Some(place) => report.at(&place.spot(), format!("needs a `{}`", rule.name)),
-            None => report,
-        });
+        let dots = if rule.args.0 > 0 { " ..." } else { "" };
+        out.push(
+            Report::new(format!("`{}` is missing", rule.name))
+                .at(spot, format!("needs a `{}`", rule.name))
+                .help(format!("add a node `{}{dots}`: {}", rule.name, rule.says)),
+        );
     }
 }
 
 fn check_node(node: &Placed, rule: &Rule, out: &mut Vec<Report>) {
-    if let Some(ty) = node.node.ty() {
+    let of_values = node.node.entries().iter().filter_map(KdlEntry::ty);
+    for ty in node.node.ty().into_iter().chain(of_values) {
         let span = ty.span();
-        let spot =
-            Spot { source: node.source.clone(), range: span.offset()..span.offset() + span.len() };
+        let range = span.offset()..span.offset() + span.len();
+        let spot = Spot { source: node.source.clone(), range };
         out.push(
             Report::new("type annotations mean nothing in a manifest")
                 .at(&spot, "leave this out")
@@ -183,7 +186,8 @@ fn check_node(node: &Placed, rule: &Rule, out: &mut Vec<Report>) {
             );
         }
     } else {
-        check(&node.children(), rule.children, Some(node), out);
+        let place = format!("`{}`", rule.name);
+        check_nodes(&node.children(), rule.children, &place, &node.spot(), out);
     }
 }
 
@@ -284,8 +288,7 @@ pub fn is_name(text: &str) -> bool {
         && text.bytes().all(follows)
 }
 
-fn unknown_node(node: &Placed, rules: &[Rule], parent: Option<&Placed>) -> Report {
-    let place = parent.map_or("the top of the file".to_owned(), |p| format!("`{}`", p.name()));
+fn unknown_node(node: &Placed, rules: &[Rule], place: &str) -> Report {
     let names: Vec<&str> = rules.iter().map(|r| r.name).collect();
     Report::new(format!("unknown node `{}` in {place}", node.name()))
         .at(&node.spot(), "unknown node")

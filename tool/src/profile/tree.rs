@@ -16,7 +16,8 @@ pub struct Tree {
 }
 
 impl Tree {
-    /// The tree that holds `path`, else the one that holds the current folder, else the one this tool was built from.
+    /// The tree that holds `path`, else the one that holds the current folder, else the one this
+    /// tool was built from.
     pub fn around(path: &Path) -> Option<Self> {
         let here = std::env::current_dir().ok();
         let near = path.canonicalize().ok().and_then(|p| root(&p));

@@ -1,6 +1,7 @@
 //! Admission: no core may promise more than it has.
 //!
-//! With P, M, G the sums of the budgets of a spectrum, p, m, g the largest of them, and K the longest kernel stretch, in µs:
+//! With P, M, G the sums of the budgets of a spectrum, p, m, g the largest of them, and K the
+//! longest kernel stretch, in µs:
 //! P + p + K ≤ 2,000; 6P + M + m + K ≤ 10,000; 26P + 6M + G + g + K ≤ 50,000.
 use abi::pledge::{SPECTRA, WINDOW_NS};
 

@@ -2,15 +2,16 @@
 use abi::{PAGE, boot::virt, pledge::hard};
 
 use super::super::{
-    board::Owner,
+    board::{BoardDevice, Owner},
     model::{Cell, Device, Machine, Profile},
 };
-use super::unique;
-use crate::report::{Report, Spanned, Spot};
+use super::{
+    memory::{self, LEAST_RAM, overlap},
+    unique,
+};
+use crate::report::{Report, Spanned};
 
 const PAGE_LEN: u64 = PAGE as u64;
-/// Least RAM of a cell: kernel, tables and archive lie in its first 2 MB, the fibers behind.
-const LEAST_RAM: u64 = 8 << 20;
 /// Most RAM of a machine: what 32-bit tables of the loader reach behind the devices.
 const MOST_RAM: u64 = 3 << 30;
 
@@ -20,7 +21,7 @@ pub fn check(profile: &Profile, out: &mut Vec<Report>) {
     board(machine, out);
     unique("cell", profile.cells.iter().map(|c| &c.name), out);
     cores(profile, out);
-    memory(profile, out);
+    memory::check(profile, out);
     for cell in &profile.cells {
         unique("device", cell.devices.iter().map(|d| &d.name), out);
         for device in &cell.devices {
@@ -50,7 +51,7 @@ fn board(machine: &Machine, out: &mut Vec<Report>) {
     if machine.cores == 0 || machine.cores > machine.board.cores {
         out.push(
             Report::new(format!("`{}` cannot have {} cores", machine.board.name, machine.cores))
-                .at(&machine.ram_at, "the machine")
+                .at(&machine.cores_at, "this many")
                 .help(format!("choose 1 to {}", machine.board.cores)),
         );
     }
@@ -88,83 +89,6 @@ fn cores(profile: &Profile, out: &mut Vec<Report>) {
     }
 }
 
-fn overlap(a: (u64, u64), b: (u64, u64)) -> bool {
-    u128::from(a.0) < u128::from(b.0) + u128::from(b.1)
-        && u128::from(b.0) < u128::from(a.0) + u128::from(a.1)
-}
-
-fn memory(profile: &Profile, out: &mut Vec<Report>) {
-    let board = profile.machine.board;
-    let mut owners: Vec<((u64, u64), &Spot, &str)> = Vec::new();
-    for cell in &profile.cells {
-        let name = cell.name.value.as_str();
-        let Some(first) = cell.ram.first() else {
-            out.push(
-                Report::new(format!("cell `{name}` has no RAM"))
-                    .at(&cell.name.at, "cannot run")
-                    .help("add `ram \"128M\" at=0x50000000`"),
-            );
-            continue;
-        };
-        if first.at.value.is_multiple_of(2 << 20) && first.len.value < LEAST_RAM {
-            out.push(
-                Report::new(format!("cell `{name}` has too little RAM"))
-                    .at(&first.len.at, format!("{} bytes", first.len.value))
-                    .help(format!("give it at least {}M", LEAST_RAM >> 20)),
-            );
-        }
-        for ram in &cell.ram {
-            let range = (ram.at.value, ram.len.value);
-            if !range.0.is_multiple_of(2 << 20) || !range.1.is_multiple_of(2 << 20) || range.1 == 0
-            {
-                let bad = if range.0.is_multiple_of(2 << 20) { &ram.len } else { &ram.at };
-                out.push(
-                    Report::new("RAM of a cell comes in blocks of 2M")
-                        .at(&bad.at, format!("{:#x} is no multiple", bad.value))
-                        .help("choose a multiple of 0x200000, and not 0"),
-                );
-                continue;
-            }
-            let end = u128::from(range.0) + u128::from(range.1);
-            let machine_end = board.ram + profile.machine.ram;
-            if range.0 < board.ram || end > u128::from(machine_end) {
-                let bad =
-                    if range.0 < board.ram || range.0 >= machine_end { &ram.at } else { &ram.len };
-                out.push(
-                    Report::new(format!("the machine has no RAM at {:#x} to {end:#x}", range.0))
-                        .at(&bad.at, "not all of it is there")
-                        .note(&profile.machine.ram_at, "the machine's RAM")
-                        .help(format!("its RAM is {:#x} to {machine_end:#x}", board.ram)),
-                );
-            } else if overlap(range, board.boot) {
-                out.push(
-                    Report::new("RAM of a cell overlaps that of loader, hypervisor and bundle")
-                        .at(&ram.at.at, format!("cell `{name}`"))
-                        .help(format!("start at {:#x} or above", board.boot.0 + board.boot.1)),
-                );
-            }
-            if let Some((_, spot, owner)) = owners.iter().find(|(r, ..)| overlap(*r, range)) {
-                out.push(
-                    Report::new("memory overlaps: two owners of one address")
-                        .at(&ram.at.at, format!("cell `{name}`"))
-                        .note(spot, format!("cell `{owner}`"))
-                        .help("move one of them, or make it smaller"),
-                );
-            }
-            owners.push((range, &ram.at.at, name));
-        }
-    }
-    if let Some(ram) = profile.cells.first().and_then(|c| c.ram.first()) {
-        if ram.at.value != virt::CELL0 && out.is_empty() {
-            out.push(
-                Report::new(format!("Rumpk's cell must begin at {:#x}", virt::CELL0))
-                    .at(&ram.at.at, "begins here")
-                    .help("the SysTable's address is part of the contract"),
-            );
-        }
-    }
-}
-
 /// The window must be one of the board's devices, whole, with its own interrupt.
 fn window(machine: &Machine, device: &Device, out: &mut Vec<Report>) {
     let name = &device.name.value;
@@ -191,6 +115,12 @@ fn window(machine: &Machine, device: &Device, out: &mut Vec<Report>) {
             return;
         }
     };
+    facts(device, real, class, out);
+}
+
+/// Start, length, class and interrupt must be those of the real device.
+fn facts(device: &Device, real: &BoardDevice, class: u32, out: &mut Vec<Report>) {
+    let at = device.at.value;
     if real.at != at || !at.is_multiple_of(PAGE_LEN) {
         out.push(
             Report::new(format!("the {} does not begin at {at:#x}", real.name))
@@ -241,15 +171,15 @@ fn devices_once(profile: &Profile, out: &mut Vec<Report>) {
                         .help("a device belongs to one cell, and is listed once"),
                 );
             }
-            if let (Some(a), Some(b)) = (&device.irq, &other.irq) {
-                if a.value == b.value {
-                    out.push(
-                        Report::new(format!("interrupt {} has two owners", a.value))
-                            .at(&a.at, mine)
-                            .note(&b.at, theirs)
-                            .help("an interrupt belongs to one device"),
-                    );
-                }
+            if let (Some(a), Some(b)) = (&device.irq, &other.irq)
+                && a.value == b.value
+            {
+                out.push(
+                    Report::new(format!("interrupt {} has two owners", a.value))
+                        .at(&a.at, mine)
+                        .note(&b.at, theirs)
+                        .help("an interrupt belongs to one device"),
+                );
             }
         }
     }

@@ -1,6 +1,7 @@
 //! What a profile may not say: every rule with the words that explain it.
 mod energy;
 mod machine;
+mod memory;
 mod services;
 
 use std::collections::BTreeSet;

@@ -1,8 +1,8 @@
 //! Services: roles, pledges, devices, channels, slots.
-use abi::{PAGE, boot::SERVICE_INIT, call, cap, pledge, pledge::hard};
+use abi::{PAGE, boot::SERVICE_INIT, call, cap, image::MEMORY_MAX, pledge, pledge::hard};
 
 use super::super::{
-    image::{bounded, whole_pages},
+    image::{STACK_MAX, bounded, whole_pages},
     model::{Cell, Channel, Service},
     read::unknown,
 };
@@ -18,8 +18,10 @@ const OWN_CHANNELS: u64 = 0x1_0000;
 const MOST_SLOTS: u64 = 1024;
 /// Most bytes of a buffer area.
 const MOST_BUFFER: u64 = 16 << 20;
-/// Most services of a cell: what a table of 64 KB holds beside links and grants.
-const MOST_SERVICES: usize = 64;
+/// Most services of a cell: the kernel's table of domains.
+const MOST_SERVICES: usize = 32;
+/// Most channels of a cell: the kernel's table.
+const MOST_CHANNELS: usize = 96;
 
 /// Checks the services of `cell`.
 pub fn check(cell: &Cell, out: &mut Vec<Report>) {
@@ -42,9 +44,18 @@ pub fn check(cell: &Cell, out: &mut Vec<Report>) {
                 out.push(unknown("service", fiber, &names));
             }
         }
-        for channel in &service.channels {
+        for (i, channel) in service.channels.iter().enumerate() {
             check_channel(cell, service, channel, &names, out);
+            twice(&service.channels[..i], channel, out);
         }
+    }
+    let mut channels = cell.services.iter().flat_map(|s| &s.channels);
+    if let Some(channel) = channels.nth(MOST_CHANNELS) {
+        out.push(
+            Report::new(format!("cell `{}` has too many channels", cell.name.value))
+                .at(&channel.number.at, "one too many")
+                .help(format!("at most {MOST_CHANNELS} are possible")),
+        );
     }
     devices_once(cell, out);
     circle(cell, out);
@@ -85,8 +96,8 @@ fn roles(cell: &Cell, out: &mut Vec<Report>) {
 
 /// What concerns the service alone.
 fn own(service: &Service, out: &mut Vec<Report>) {
-    whole_pages("stack", service.stack.as_ref(), out);
-    whole_pages("heap", service.heap.as_ref(), out);
+    whole_pages("stack", service.stack.as_ref(), STACK_MAX, out);
+    whole_pages("heap", service.heap.as_ref(), MEMORY_MAX, out);
     let window = pledge::WINDOW_NS[usize::from(service.spectrum.value)] / 1000;
     bounded("energy", Some(&service.energy), window, out);
     if let Some(args) = service.args.as_ref().filter(|a| a.value.len() > call::ARGS_MAX) {
@@ -207,6 +218,21 @@ fn check_channel(
         }
     }
     sizes(channel, out);
+}
+
+/// A number names one channel to one server.
+fn twice(before: &[Channel], channel: &Channel, out: &mut Vec<Report>) {
+    let same =
+        |c: &&Channel| c.number.value == channel.number.value && c.to.value == channel.to.value;
+    if let Some(first) = before.iter().find(same) {
+        let (number, to) = (channel.number.value, &channel.to.value);
+        out.push(
+            Report::new(format!("channel {number:#x} to `{to}` stands here twice"))
+                .at(&channel.number.at, "again here")
+                .note(&first.number.at, "first here")
+                .help("give it another number"),
+        );
+    }
 }
 
 fn sizes(channel: &Channel, out: &mut Vec<Report>) {
