@@ -13,6 +13,8 @@ use crate::system::power_off;
 use crate::{instruction, mrs};
 
 const ICENABLER: u64 = 0x180;
+/// ESR_EL2: the fault is on a walk of the cell's own table.
+const S1PTW: u64 = 1 << 7;
 
 /// The intermediate address of a stage-2 fault: the page from HPFAR_EL2, the offset from FAR_EL2.
 #[inline(always)]
@@ -33,7 +35,11 @@ pub(super) extern "C" fn resident_end(why: u64) -> ! {
     let of_map = why == u64::from(cause::DATA)
         || why == u64::from(cause::FETCH)
         || why == u64::from(cause::NO_SYNDROME);
-    let address = if of_map { fault_address() } else { 0 };
+    let mut address = if of_map { fault_address() } else { 0 };
+    if mrs!("esr_el2") & S1PTW != 0 {
+        // FAR_EL2 is what was translated, not where in its page the walk went.
+        address &= !0xFFF;
+    }
     core.gicr.write32(SGI_FRAME + ICENABLER, cell.lines(0));
     for n in 1..32 {
         cell.gicd.write32(ICENABLER + 4 * u64::from(n), cell.lines(n));

@@ -46,7 +46,7 @@ pub fn begin() {
 
 /// Enables a line with a priority.
 pub fn enable(intid: u32, priority: u8) {
-    write8(frame(intid) + IPRIORITYR + u64::from(intid), priority);
+    write8(frame(intid) + IPRIORITYR + u64::from(intid), u32::from(priority));
     write32(frame(intid) + ISENABLER + u64::from(intid / 32) * 4, 1 << (intid % 32));
 }
 

@@ -22,7 +22,7 @@ impl Write for Text {
         for byte in text.bytes() {
             let len = u64::from(read32(at));
             if Beb::SIZE as u64 + len < BEB_LEN {
-                write8(TEXT + len, byte);
+                write8(TEXT + len, u32::from(byte));
                 write32(at, len as u32 + 1);
             }
         }
@@ -91,4 +91,14 @@ macro_rules! expect {
 fn panic(info: &PanicInfo<'_>) -> ! {
     crate::line!("{info}");
     end(beb::PANIC, 1)
+}
+
+/// Ends with code 0 by something that ends the cell: writes the buffer, then does it.
+pub fn end_by(last: impl FnOnce()) -> ! {
+    write32(BEB + offset_of!(Beb, code) as u64, 0);
+    write32(BEB + offset_of!(Beb, state) as u64, beb::OFF);
+    crate::instruction!("dsb sy");
+    last();
+    crate::line!("the cell did not end");
+    end(beb::OFF, 998)
 }

@@ -5,7 +5,7 @@
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
-use crate::{line, mrs, msr, report};
+use crate::{expect, line, mrs, msr, report};
 
 /// Undefined instructions so far.
 pub static UNDEFINED: AtomicU64 = AtomicU64::new(0);
@@ -72,9 +72,9 @@ global_asm!(
 #[unsafe(no_mangle)]
 extern "C" fn el1_synchronous() {
     let esr = mrs!("esr_el1");
-    // Class 0: undefined. 0x18: a system register that is there and refused by EL1's own traps.
+    // Class 0: undefined. The others: there, and refused by EL1's own traps (FP, system registers, SVE, SME).
     match esr >> 26 {
-        0 | 0x18 | 0x07 | 0x19 => {
+        0 | 0x07 | 0x18 | 0x19 | 0x1D => {
             UNDEFINED.fetch_add(1, Relaxed);
             msr!("elr_el1", mrs!("elr_el1") + 4);
         }
@@ -109,4 +109,33 @@ fn unexpected() -> ! {
         mrs!("far_el1")
     );
     report::fail(999)
+}
+
+/// Lets the virtual timer, which is enabled, interrupt `times` times; least and most ticks from its deadline to the first
+/// instruction of the vector.
+pub fn timer_latency(times: u64) -> (u64, u64) {
+    let ahead = 2000.max(mrs!("cntfrq_el0") / 10_000);
+    let (mut least, mut most) = (u64::MAX, 0);
+    for n in 0..times {
+        let before = INTERRUPTS.load(Relaxed);
+        let deadline = mrs!("cntvct_el0") + ahead + n;
+        msr!("cntv_cval_el0", deadline);
+        msr!("cntv_ctl_el0", 1);
+        crate::gic::unmask();
+        let mut spins = 0_u64;
+        while INTERRUPTS.load(Relaxed) == before {
+            for _ in 0..64 {
+                crate::instruction!("nop");
+            }
+            spins += 1;
+            expect!(900, spins < 10_000_000, "the timer does not interrupt");
+        }
+        crate::gic::mask();
+        let count = INTERRUPTS.load(Relaxed) - before;
+        expect!(901, count == 1, "timer: {count} interrupts instead of one");
+        let late = ENTERED.load(Relaxed).wrapping_sub(deadline);
+        least = least.min(late);
+        most = most.max(late);
+    }
+    (least, most)
 }

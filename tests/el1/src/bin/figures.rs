@@ -5,7 +5,7 @@
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::boot::virt::GICD;
-use el1::{expect, gic, hypercall, instruction, line, memory, mrs, msr, report, trap};
+use el1::{expect, gic, hypercall, instruction, line, memory, mrs, report, trap};
 
 el1::kernel!(run);
 
@@ -39,7 +39,9 @@ fn run() -> ! {
     line!("psci-version {}", cost(|| _ = hypercall::smc([0x8400_0000, 0, 0, 0])) - empty);
     gic::enable(gic::VTIMER, 0x80);
     gic::enable(1, 0x80);
-    interrupt();
+    let (least, most) = trap::timer_latency(16);
+    report::scratch(0, least);
+    line!("timer-interrupt-latency least {least} most {most}");
     sgi();
     report::pass()
 }
@@ -53,30 +55,6 @@ fn cost(mut body: impl FnMut()) -> u64 {
         body();
     }
     (now() - before) / TIMES
-}
-
-/// From the timer's deadline to the first instruction of the vector.
-fn interrupt() {
-    let mut least = u64::MAX;
-    let mut most = 0;
-    for n in 0..16 {
-        let deadline = mrs!("cntvct_el0") + 2000 + n;
-        msr!("cntv_cval_el0", deadline);
-        msr!("cntv_ctl_el0", 1);
-        let before = trap::INTERRUPTS.load(Relaxed);
-        gic::unmask();
-        for _ in 0..2000 {
-            instruction!("nop");
-        }
-        gic::mask();
-        let times = trap::INTERRUPTS.load(Relaxed) - before;
-        expect!(1, times == 1, "timer: {times} interrupts instead of one");
-        let late = trap::ENTERED.load(Relaxed).wrapping_sub(deadline);
-        least = least.min(late);
-        most = most.max(late);
-    }
-    report::scratch(0, least);
-    line!("timer-interrupt-latency least {least} most {most}");
 }
 
 /// From the write of ICC_SGI1R_EL1 to the first instruction of the vector.

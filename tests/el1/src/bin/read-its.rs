@@ -1,0 +1,16 @@
+//! Reads the interrupt translation service, whose tables would be written past every map. Stated end: data access
+//! outside the map, at 0x0808_0000.
+#![no_std]
+#![no_main]
+
+use el1::{line, memory, mrs, report};
+
+el1::kernel!(run);
+
+fn run() -> ! {
+    report::begin();
+    report::scratch(0, mrs!("cntvct_el0"));
+    memory::read32(0x0808_0000);
+    line!("succeeded");
+    report::fail(1)
+}
