@@ -20,7 +20,7 @@ pub struct End {
     pub object: u32,
     /// Domain that mapped it; [`NONE`]: the kernel is this side.
     pub mapped: u8,
-    /// Nobody is there (any more): the other side gets `Gone`.
+    /// Nobody is there any more: the other side gets `Gone`.
     pub gone: bool,
     /// The ring is broken: this end is dropped.
     pub broken: bool,
@@ -160,7 +160,8 @@ impl<M: Machine> Kernel<M> {
         if !slots.is_power_of_two() || !(buffer as usize).is_multiple_of(PAGE) {
             return Err(Error::BadCall);
         }
-        let end = End { mapped: NONE, gone: true, ..Channel::END };
+        // Nobody there yet is not `Gone`: a driver starts before its clients, and what is sent early waits in the ring.
+        let end = End { mapped: NONE, ..Channel::END };
         let ends = [end.clone(), end];
         let mut channel = Channel { slots, buffer, number, ends, ..Channel::FREE };
         channel.base = self.memory.take(channel.len())?;

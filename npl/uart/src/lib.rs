@@ -42,7 +42,8 @@ pub fn main() -> usize {
 
 fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
     let mut list = wait::List::new();
-    let mut interrupted = false;
+    // The line is masked until its owner has looked after the device for the first time, too.
+    let mut interrupted = true;
     loop {
         let next = driver.run();
         // After the device was served: a level that still held would interrupt at once.
