@@ -81,6 +81,10 @@ fn the_tlb_keeps_what_nobody_invalidates() {
     assert_eq!(h.stale(), [Stale { tag: 1, va: VA }]);
     let mut seen = [0];
     assert_eq!((h.load(VA, &mut seen), &seen), (Ok(()), b"x"));
+    // Even where the new one maps the same: it was not asked.
+    h.map(&b, &mut pool, VA, page(1), PAGE, R | W, Memory::Normal).expect("room");
+    assert_eq!(h.stale(), [Stale { tag: 1, va: VA }]);
+    h.unmap(&b, VA, PAGE);
     h.retire(&b);
     assert_eq!((h.load(VA, &mut seen), h.stale()), (fault(VA, Access::Read), vec![]));
     h.activate(&b);

@@ -25,6 +25,8 @@ const END: u64 = 1 << 39;
 pub struct Space {
     root: u64,
     tag: u16,
+    /// Number of the space since the start: two that share tag, root and contents are still two.
+    serial: u64,
 }
 
 /// A TLB entry that is not what the tables say.
@@ -58,7 +60,9 @@ pub(super) struct Mmu {
     pub(super) maintenance: u64,
     /// The last space made with each tag.
     spaces: BTreeMap<u16, Space>,
-    tlb: BTreeMap<(u16, u64), Leaf>,
+    /// By tag and page: what a walk found, and the serial number of the space that it was found in.
+    tlb: BTreeMap<(u16, u64), (Leaf, u64)>,
+    serial: u64,
     /// Physical pages written since instruction fetch was last told.
     unsynced: BTreeSet<u64>,
 }
@@ -69,6 +73,7 @@ impl Mmu {
         maintenance: 0,
         spaces: BTreeMap::new(),
         tlb: BTreeMap::new(),
+        serial: 0,
         unsynced: BTreeSet::new(),
     };
 
@@ -79,7 +84,8 @@ impl Mmu {
         pool: &mut TablePool,
     ) -> Result<Space, NoTable> {
         assert!(tag > 0 && u32::from(tag) < TAGS, "tag {tag} is not a domain's");
-        let space = Space { root: table(ram, pool)?, tag };
+        self.serial += 1;
+        let space = Space { root: table(ram, pool)?, tag, serial: self.serial };
         self.spaces.insert(tag, space);
         Ok(space)
     }
@@ -88,11 +94,11 @@ impl Mmu {
     pub(super) fn translate(&mut self, ram: &Ram, va: u64) -> Option<Leaf> {
         let space = self.current?;
         let page = va & ADDRESS;
-        if let Some(&leaf) = self.tlb.get(&(space.tag, page)) {
+        if let Some(&(leaf, _)) = self.tlb.get(&(space.tag, page)) {
             return Some(leaf);
         }
         let leaf = walk(ram, space, page)?;
-        self.tlb.insert((space.tag, page), leaf);
+        self.tlb.insert((space.tag, page), (leaf, space.serial));
         Some(leaf)
     }
 
@@ -119,10 +125,11 @@ impl Mmu {
 
     /// Entries of the TLB that the tables do not confirm, those of a tag's earlier space among them.
     pub(super) fn stale(&self, ram: &Ram) -> Vec<Stale> {
-        let confirmed = |tag: u16, va: u64, leaf: Leaf| {
-            self.spaces.get(&tag).is_some_and(|&space| walk(ram, space, va) == Some(leaf))
+        let confirmed = |tag: u16, va: u64, (leaf, serial): (Leaf, u64)| {
+            let space = self.spaces.get(&tag).filter(|space| space.serial == serial);
+            space.is_some_and(|&space| walk(ram, space, va) == Some(leaf))
         };
-        let stale = self.tlb.iter().filter(|&(&(tag, va), &leaf)| !confirmed(tag, va, leaf));
+        let stale = self.tlb.iter().filter(|&(&(tag, va), &entry)| !confirmed(tag, va, entry));
         stale.map(|(&(tag, va), _)| Stale { tag, va }).collect()
     }
 

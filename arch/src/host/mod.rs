@@ -282,7 +282,8 @@ impl Machine for Host {
     }
 }
 
-/// Unwinds to the test, without the panic's message.
+/// Unwinds to the test. Only a test that does not expect it shows the line.
 fn stop(how: Stopped) -> ! {
+    std::eprintln!("the machine stopped: {how:?}");
     std::panic::resume_unwind(Box::new(how))
 }
