@@ -245,6 +245,36 @@ fn a_kernel_for_another_place_is_refused() {
     assert_eq!(line_of(&result.expect_err("refused"), "the kernel is linked for 0x40200000"), 11);
 }
 
+/// What `check` lets pass, the checker of the cell table and the loader's plan let pass too: every
+/// combination of these edges is either explained beforehand or makes a bundle.
+#[test]
+fn check_is_at_least_as_strict_as_boot() {
+    let text = std::fs::read_to_string(root().join("tests/manifests/good/smallest.kdl"));
+    let text = text.expect("readable");
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("x.kdl");
+    let at = [0, 0x4000_0000, 0x4fe0_0000, 0x5000_0000, 0x5000_1000, 0x5f80_0000, u64::MAX];
+    let len = [0, 1, 4096, 4 << 20, 8 << 20, 0x1000_0000, 0x1020_0000, u64::MAX];
+    let second = [0x5080_0000_u64, 0x5000_0000, 0x5fe0_0000, 0x6000_0000, 0xffff_ffff_ffe0_0000];
+    let (mut good, mut bad) = (0, 0);
+    for (at, len, second) in at
+        .iter()
+        .flat_map(|a| len.iter().map(move |l| (a, l)))
+        .flat_map(|(a, l)| second.iter().map(move |s| (a, l, s)))
+    {
+        let ram = format!("ram {len} at={at}\n    ram \"2M\" at={second}");
+        std::fs::write(&path, text.replace("ram \"8M\" at=0x50000000", &ram)).expect("written");
+        match profile::load(&path) {
+            Ok(profile) => {
+                built(&profile);
+                good += 1;
+            }
+            Err(_) => bad += 1,
+        }
+    }
+    assert!(good >= 2 && bad >= 100, "{good} good, {bad} bad");
+}
+
 /// A forged table passes neither the check before signing nor the one at boot, but can be made.
 #[test]
 fn forging_past_the_check() {

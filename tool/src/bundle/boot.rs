@@ -4,15 +4,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use abi::pledge;
-
 use super::{Member, ReadImage, manifest::Plan};
 use crate::{
     pack::{self, Packed},
-    profile::{
-        ImageRef,
-        model::{Cell, Service},
-    },
+    profile::{ImageRef, check::narrower, model::Cell},
     report::{Report, Reports, Spanned},
 };
 
@@ -34,7 +29,7 @@ pub fn images(cell: &Cell, plan: &mut Plan, read: ReadImage) -> Result<Vec<Membe
         for (index, service) in cell.services.iter().enumerate() {
             let own = service.image.as_ref().is_some_and(|i| i.value == image.value);
             if own {
-                narrower(cell, service, &packed, &mut bad);
+                narrower::check(cell, service, &packed.manifest, &mut bad.0);
                 plan.fill(index, service, &packed.manifest);
             }
         }
@@ -64,62 +59,6 @@ fn packed(image: &Spanned<ImageRef>, read: ReadImage) -> Result<(Vec<u8>, Packed
             .help("pack it again with `nexus pack`")
     })?;
     Ok((bytes, packed))
-}
-
-/// An image's manifest is the most that a service with it may have.
-fn narrower(cell: &Cell, service: &Service, packed: &Packed, out: &mut Reports) {
-    let most = &packed.manifest;
-    let name = &service.name.value;
-    for bit in &service.pledges {
-        if bit.value & most.pledge == 0 {
-            let word = pledge::NAMES[bit.value.trailing_zeros() as usize];
-            out.0.push(
-                Report::new(format!("image of `{name}` is not pledged {word}"))
-                    .at(&bit.at, "more than its manifest has")
-                    .help("take the pledge away, or add it to the image's manifest.kdl"),
-            );
-        }
-    }
-    let spectrum = pledge::spectrum(most.pledge);
-    if service.spectrum.value > spectrum {
-        let word = pledge::SPECTRA[usize::from(spectrum)];
-        out.0.push(
-            Report::new(format!("image of `{name}` is of spectrum {word} at most"))
-                .at(&service.spectrum.at, "a higher spectrum")
-                .help(format!("write `spectrum \"{word}\"`")),
-        );
-    } else if service.spectrum.value == spectrum && service.energy.value > most.energy {
-        out.0.push(
-            Report::new(format!("image of `{name}` may have {} J at most", most.energy))
-                .at(&service.energy.at, "more than its manifest has")
-                .help(format!("write `energy {}`", most.energy)),
-        );
-    }
-    for (what, wants, has) in
-        [("stack", &service.stack, most.stack), ("heap", &service.heap, most.heap)]
-    {
-        if let Some(wants) = wants.as_ref().filter(|w| w.value > has) {
-            out.0.push(
-                Report::new(format!("image of `{name}` may have {has} bytes of {what} at most"))
-                    .at(&wants.at, "more than its manifest has")
-                    .help("write less, or raise it in the image's manifest.kdl"),
-            );
-        }
-    }
-    let served = cell.services.iter().flat_map(|s| &s.channels).filter(|c| c.to.value == *name);
-    let counts = [
-        ("devices", service.devices.len(), most.devices),
-        ("channels", served.count() + service.channels.len(), most.channels),
-    ];
-    for (what, wants, has) in counts {
-        if wants > has as usize {
-            out.0.push(
-                Report::new(format!("image of `{name}` wants {has} {what}, and is given {wants}"))
-                    .at(&service.name.at, "this service")
-                    .help(format!("take some away, or raise `{what}` in the image's manifest.kdl")),
-            );
-        }
-    }
 }
 
 /// All members under `Boot/`, sorted by name.

@@ -4,7 +4,7 @@
 //! ([`schema`], [`shape`]), what it means ([`read`] to [`model`], then [`check`]). A pass reports
 //! every mistake it finds.
 pub mod board;
-mod check;
+pub(crate) mod check;
 pub mod image;
 pub mod model;
 mod open;

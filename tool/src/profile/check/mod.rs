@@ -2,6 +2,7 @@
 mod energy;
 mod machine;
 mod memory;
+pub mod narrower;
 mod services;
 
 use std::collections::BTreeSet;
@@ -27,6 +28,12 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
     for cell in &profile.cells {
         services::check(cell, out);
         energy::check(cell, out);
+        for service in &cell.services {
+            let image = service.image.as_ref();
+            if let Some(most) = image.and_then(|image| narrower::known(&image.value, tree)) {
+                narrower::check(cell, service, &most, out);
+            }
+        }
         files(cell, out);
         images.push(&cell.kernel);
         images.extend(cell.services.iter().filter_map(|s| s.image.as_ref()));
