@@ -165,6 +165,10 @@ impl<M: Machine> Kernel<M> {
         if id != self.domain {
             self.domain = id;
             self.counters.switches += 1;
+            if self.counters.first_npl == 0 {
+                // Drivers come first: the first fiber that ever runs is one of theirs.
+                self.counters.first_npl = self.machine.now();
+            }
             if let Some(space) = &self.domains[id as usize % DOMAINS].space {
                 self.machine.activate(space);
             }

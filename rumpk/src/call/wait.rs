@@ -156,7 +156,10 @@ impl<M: Machine> Kernel<M> {
             return want::DEAD;
         }
         let got = if mapped {
-            (if rung { wants } else { 0 }) | if gone { want::DEAD } else { 0 }
+            // The peer's going rings once. Who keeps an end whose peer is not there (yet), as a driver does, waits
+            // for it to come and ring.
+            let dead = if gone { want::DEAD } else { 0 };
+            if rung { wants | dead } else { 0 }
         } else {
             let (readable, writable) = self.channel_ready(channel, side);
             let holds = (want::READABLE * readable as u8) | (want::WRITABLE * writable as u8);
