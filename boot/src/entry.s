@@ -76,7 +76,7 @@ leave:
     isb
     set     ICH_HCR_EL2, 0, ID_AA64PFR0_EL1, 24     // no virtual interrupts
     set     SCTLR_EL1, 0x30d00800                   // RES1: MMU and caches off
-    set     CPACR_EL1, 0                            // FP and SVE trap to EL1 until it says otherwise
+    set     CPACR_EL1, 0                            // FP and SVE trap to EL1 until it asks
     set     CNTKCTL_EL1, 0                          // EL0 sees no timer
     set     CNTV_CTL_EL0, 0                         // timers off
     set     CNTP_CTL_EL0, 0
@@ -87,7 +87,7 @@ leave:
     msr     VPIDR_EL2, x3
     mrs     x3, MPIDR_EL1
     msr     VMPIDR_EL2, x3
-    .irp    n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
+    .irp n, 1,2,3,4,5,6,7,8,9,10,11,12,13,14,15,16,17,18,19,20,21,22,23,24,25,26,27,28,29,30
     mov     x\n, xzr
     .endr
     eret

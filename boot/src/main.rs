@@ -94,7 +94,8 @@ fn boot(fdt: *const u8, started: u64) -> Result<Infallible, Refusal> {
     unsafe { leave(plan.header.handoff, plan.header.entry, plan.header.rumkv == 0) }
 }
 
-/// Lets an SMMU abort all that comes before it is set up (IHI 0070, 6.3.14 `SMMU_GBPA`: UPDATE 31, ABORT 20).
+/// Lets an SMMU abort what comes before it is set up (IHI 0070, 6.3 `SMMU_GBPA`: UPDATE 31,
+/// ABORT 20).
 fn abort_streams(smmu: FdtNode) {
     let base = smmu.reg().ok().flatten().and_then(|mut reg| reg.next()?.address::<u64>().ok());
     let gbpa = base.expect("an SMMU has an address") + 0x44;
@@ -158,7 +159,7 @@ fn pointer<T>(at: u64) -> *mut T {
     with_exposed_provenance_mut(at as usize)
 }
 
-/// Copies to physical memory that is no object of this program: a placement, a handoff, the Boot Error Buffer.
+/// Copies to physical memory that is no object of this program: a placement, a handoff, the BEB.
 fn copy(to: u64, bytes: &[u8]) {
     // SAFETY: the plan or `boot` saw to it that `to` is RAM outside of this program and its inputs.
     unsafe { pointer::<u8>(to).copy_from_nonoverlapping(bytes.as_ptr(), bytes.len()) }

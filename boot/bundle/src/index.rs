@@ -4,7 +4,7 @@ use crate::tar::{END, Member};
 use abi::boot::{CELLS_NAME, INDEX_MAGIC, INDEX_NAME, IndexEntry, IndexHeader, SIGNATURE_LEN};
 use ed25519_dalek::{Signature, VerifyingKey};
 
-/// All of the index's header but size and checksum: nothing signs these bytes, so they have one form.
+/// The index's header but for name, size and checksum: nothing signs it, so it has one form.
 const HEADER: [(usize, &[u8]); 6] = [
     (5, &[0; 95]),
     (100, b"0000644\x000000000\x000000000\x00"),

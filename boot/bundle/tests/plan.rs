@@ -9,7 +9,8 @@ const KERNEL: &[u8] = &[0xA5; 513];
 const ENTRY: u64 = 0x5008_0000;
 const HANDOFF: u64 = 0x5002_0000;
 /// Where the bundle lies.
-const TAKEN: &[std::ops::Range<u64>] = &[0x4800_0000..0x4800_4000];
+const BUNDLE: std::ops::Range<u64> = 0x4800_0000..0x4800_4000;
+const TAKEN: &[std::ops::Range<u64>] = &[0..0, BUNDLE];
 
 /// A verified bundle with this cell table.
 fn with<T>(table: &[u8], then: impl FnOnce(Verified) -> T) -> T {
@@ -231,7 +232,8 @@ proptest! {
             let Ok(plan) = Plan::new(v, TAKEN) else { return };
             let spans: Vec<_> = plan.placements().map(|p| (p.to, p.to + p.len)).collect();
             for (n, (from, to)) in spans.iter().enumerate() {
-                let ram = |r: &CellRecord| r.a <= *from && u128::from(*to) <= u128::from(r.a) + u128::from(r.c);
+                let past = |r: &CellRecord| u128::from(r.a) + u128::from(r.c);
+                let ram = |r: &CellRecord| r.a <= *from && u128::from(*to) <= past(r);
                 assert!(all.iter().filter(|r| r.kind == cell::MACHINE_RAM).any(ram));
                 let meets = |a: u64, b: u64| *from < b && a < *to;
                 assert!(!TAKEN.iter().any(|t| meets(t.start, t.end)));
