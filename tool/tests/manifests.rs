@@ -107,6 +107,30 @@ fn one_changed_byte_never_panics() {
     assert!(refused > source.len() / 3, "{refused} of {} refused", source.len());
 }
 
+/// Each number of a good manifest in turn becomes an extreme one: sums must not wrap.
+#[test]
+fn extreme_numbers_never_panic() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let text = std::fs::read_to_string(&corpus("good")[0]).expect("readable");
+    let corpus = format!("\"{}/../tests/manifests/", env!("CARGO_MANIFEST_DIR"));
+    let text = text.replace("\"../", &corpus);
+    let words: Vec<&str> = text.split_inclusive([' ', '=', '\n', ';']).collect();
+    let is_number = |w: &str| w.starts_with(|c: char| c.is_ascii_digit());
+    let (mut numbers, mut refused) = (0, 0);
+    for at in (0..words.len()).filter(|&at| is_number(words[at])) {
+        numbers += 1;
+        for extreme in [0, 1, 1 << 31, 1 << 32, 1 << 63, u64::MAX - 4096, u64::MAX] {
+            let number = words[at].trim_end_matches([' ', '\n', ';']);
+            let changed = words[at].replace(number, &extreme.to_string());
+            let text = [&words[..at], &[changed.as_str()], &words[at + 1..]].concat().concat();
+            let path = folder.path().join("x.kdl");
+            std::fs::write(&path, text).expect("writable");
+            refused += u32::from(profile::load(&path).is_err());
+        }
+    }
+    assert!(numbers > 12 && refused > 5 * numbers, "{refused} refused of 7 times {numbers}");
+}
+
 /// The packed images that the corpus names, made again: the files in the tree are these bytes.
 #[test]
 fn images_of_the_corpus_are_what_pack_makes() {

@@ -96,7 +96,10 @@ pub fn whole_pages(name: &str, value: Option<&Spanned<u64>>, most: u64, out: &mu
         out.push(
             Report::new(format!("`{name}` is no multiple of the page"))
                 .at(&value.at, format!("{} bytes", value.value))
-                .help(format!("round up to {}", value.value.next_multiple_of(page))),
+                .help(format!(
+                    "round up to {}",
+                    (value.value / page).saturating_add(1).saturating_mul(page)
+                )),
         );
     }
     bounded(name, Some(value), most, out);

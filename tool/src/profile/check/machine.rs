@@ -160,7 +160,7 @@ fn devices_once(profile: &Profile, out: &mut Vec<Report>) {
         profile.cells.iter().flat_map(|c| c.devices.iter().map(move |d| (c, d))).collect();
     for (i, (cell, device)) in all.iter().enumerate() {
         for (other_cell, other) in &all[..i] {
-            let range = |d: &Device| (d.at.value, d.len.value.max(1).next_multiple_of(PAGE_LEN));
+            let range = |d: &Device| (d.at.value, d.len.value.max(PAGE_LEN));
             let mine = format!("`{}` of cell `{}`", device.name.value, cell.name.value);
             let theirs = format!("`{}` of cell `{}`", other.name.value, other_cell.name.value);
             if overlap(range(device), range(other)) {

@@ -90,7 +90,7 @@ fn blocks(ram: &Ram, out: &mut Vec<Report>) -> bool {
 
 fn inside(machine: &Machine, ram: &Ram, name: &str, out: &mut Vec<Report>) {
     let board = machine.board;
-    let machine_end = board.ram + machine.ram;
+    let machine_end = board.ram.saturating_add(machine.ram);
     let end = u128::from(ram.at.value) + u128::from(ram.len.value);
     if ram.at.value < board.ram || end > u128::from(machine_end) {
         let outside = ram.at.value < board.ram || ram.at.value >= machine_end;

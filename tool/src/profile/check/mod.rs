@@ -3,12 +3,15 @@ mod energy;
 mod machine;
 mod memory;
 pub mod narrower;
+mod promise;
 mod services;
 
 use std::collections::BTreeSet;
 
+use abi::image::ImageManifest;
+
 use super::{
-    model::{Cell, ImageRef, Profile},
+    model::{Cell, ImageRef, Profile, Service},
     read::unknown,
     tree::Tree,
 };
@@ -28,12 +31,14 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
     for cell in &profile.cells {
         services::check(cell, out);
         energy::check(cell, out);
-        for service in &cell.services {
-            let image = service.image.as_ref();
-            if let Some(most) = image.and_then(|image| narrower::known(&image.value, tree)) {
-                narrower::check(cell, service, &most, out);
+        let known = |s: &Service| narrower::known(&s.image.as_ref()?.value, tree);
+        let most: Vec<Option<ImageManifest>> = cell.services.iter().map(known).collect();
+        for (service, most) in cell.services.iter().zip(&most) {
+            if let Some(most) = most {
+                narrower::check(cell, service, most, out);
             }
         }
+        promise::check(cell, &most, out);
         files(cell, out);
         images.push(&cell.kernel);
         images.extend(cell.services.iter().filter_map(|s| s.image.as_ref()));

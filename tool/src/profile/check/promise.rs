@@ -1,0 +1,57 @@
+//! Memory: what services and channels are promised must fit the RAM of their cell.
+use abi::{
+    PAGE,
+    boot::virt,
+    image::ImageManifest,
+    ring::{DEFAULT_SLOTS, SLOT_LEN, SLOTS_OFFSET},
+};
+
+use super::super::model::{Cell, Channel, Service};
+use crate::report::{Report, Spot};
+
+const PAGE_LEN: u64 = PAGE as u64;
+/// Tables of a domain and the guard pages beside heap and stack, bytes.
+const DOMAIN: u64 = 18 * PAGE_LEN;
+
+/// Adds up in the order of the profile and reports the first that no longer fits. `images` has the
+/// manifest of each service's image, as far as known; the images themselves and `/Boot` come on top.
+pub fn check(cell: &Cell, images: &[Option<ImageManifest>], out: &mut Vec<Report>) {
+    let kernel = virt::ARCHIVE - virt::CELL0;
+    let ram = cell.ram.iter().fold(0_u64, |sum, r| sum.saturating_add(r.len.value));
+    let free = ram.saturating_sub(kernel);
+    let mut sum = 0_u64;
+    for (service, image) in cell.services.iter().zip(images) {
+        let own = (&service.name.at, domain(service, image.as_ref()));
+        let channels = service.channels.iter().map(|c| (&c.number.at, channel(c)));
+        for (at, len) in std::iter::once(own).chain(channels) {
+            sum = len.saturating_add(sum);
+            if sum > free && ram > kernel {
+                out.push(overflow(cell, at, sum, free));
+                return;
+            }
+        }
+    }
+}
+
+fn domain(service: &Service, image: Option<&ImageManifest>) -> u64 {
+    let stack = service.stack.as_ref().map_or(image.map_or(0, |i| i.stack), |s| s.value);
+    let heap = service.heap.as_ref().map_or(image.map_or(0, |i| i.heap), |h| h.value);
+    DOMAIN.saturating_add(stack).saturating_add(heap)
+}
+
+/// Both rings and both buffer areas; parts P and C of a ring have pages of their own.
+fn channel(channel: &Channel) -> u64 {
+    let slots = channel.slots.as_ref().map_or(u64::from(DEFAULT_SLOTS), |s| s.value);
+    let slots = slots.saturating_mul(SLOT_LEN as u64).min(1 << 32) + SLOTS_OFFSET as u64;
+    let buffer = channel.buffer.as_ref().map_or(0, |b| b.value.min(1 << 32));
+    2 * (slots.next_multiple_of(PAGE_LEN) + PAGE_LEN + buffer)
+}
+
+fn overflow(cell: &Cell, at: &Spot, sum: u64, free: u64) -> Report {
+    Report::new(format!(
+        "more memory is promised than cell `{}` has: {sum} of {free} bytes",
+        cell.name.value
+    ))
+    .at(at, "does not fit any more")
+    .help("lower `heap`, `stack` or `buffer` here or above, or give the cell more RAM")
+}
