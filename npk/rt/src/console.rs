@@ -13,7 +13,7 @@ use abi::vfs::{CONSOLE_DATA, CONSOLE_SYNC};
 
 use crate::channel::{Channel, message, payload};
 use crate::pl011::{self, Pl011};
-use crate::{Clock, Error, Irq, Result, wait};
+use crate::{Clock, Error, Irq, Result, sys, wait};
 
 /// Most bytes that one read gives.
 pub const READ_MAX: usize = INLINE_MAX;
@@ -108,6 +108,8 @@ pub fn write(bytes: &[u8]) -> Result<()> {
     }
     for part in bytes.chunks(INLINE_MAX) {
         Channel(slot::CONSOLE_OUT).send(&message(CONSOLE_DATA, 0, part)?)?;
+        // Who prints faster than its energy lasts is throttled for it, not struck.
+        sys::yield_();
     }
     Ok(())
 }

@@ -29,7 +29,7 @@ pub mod manifest;
 pub mod object;
 pub mod pl011;
 pub mod pledge;
-mod shared;
+pub mod shared;
 pub mod start;
 pub mod stats;
 pub mod sys;

@@ -210,6 +210,8 @@ impl Factory {
         spawn.memory = wanted.memory;
         spawn.name = abi::name(name);
         let (desc, len) = Self::describe(&spawn, args)?;
+        // The price may be a whole window's energy, which is a strike for who has not cooperated in it.
+        sys::yield_();
         // SAFETY: an image; no entry of the own one runs.
         let slot = unsafe { sys::spawn(self.0, &desc[..len]) }?;
         Ok(Fiber(slot as u8))

@@ -11,7 +11,7 @@ const WORDS: usize = SLOT_LEN / 8;
 
 /// One ring in shared memory.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Shared {
+pub struct Shared {
     p: &'static [AtomicU32; 2],
     c: &'static [AtomicU32; 2],
     slots: &'static [[AtomicU64; WORDS]],
@@ -23,7 +23,7 @@ impl Shared {
     /// # Safety
     /// `map` gave the addresses and the number of slots, so that both parts stay mapped for the
     /// domain's life, and nothing but atomics is laid over them.
-    pub(crate) unsafe fn at(p: u64, c: u64, slots: u32) -> Option<Self> {
+    pub unsafe fn at(p: u64, c: u64, slots: u32) -> Option<Self> {
         let aligned = p.is_multiple_of(64) && c.is_multiple_of(8);
         if p == 0 || c == 0 || !aligned {
             return None;

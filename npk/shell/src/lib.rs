@@ -85,6 +85,8 @@ impl Shell {
                 Outcome::Line => {
                     // What the line prints comes after what was shown of it.
                     let _ = out.flush();
+                    // A pasted line may be the last of many in one window.
+                    rt::sys::yield_();
                     self.line();
                 }
             }

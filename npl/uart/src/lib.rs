@@ -65,7 +65,8 @@ fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
             Err(_) => return NO_WAIT,
         }
         for place in driver.inputs.iter_mut().chain(&mut driver.outputs) {
-            let dead = place.as_ref().is_some_and(|c| list.got(c.slot()) & want::DEAD != 0);
+            // DEAD alone: the capability is void. With another bit: the peer went, and may come back.
+            let dead = place.as_ref().is_some_and(|c| list.got(c.slot()) == want::DEAD);
             if dead {
                 *place = None;
             }
