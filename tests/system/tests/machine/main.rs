@@ -3,3 +3,4 @@ mod attack;
 mod interrupt;
 mod refusal;
 mod reproducible;
+mod shell;
