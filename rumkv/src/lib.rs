@@ -2,16 +2,20 @@
 //!
 //! There are two programs in the image, and the linker keeps them apart (`link.ld`):
 //!
-//! - [`init`] runs once. It checks the cell table against itself and against the machine, refuses to boot with a reason
-//!   rather than guess, builds the tables that the hardware walks, writes every EL2 register whole, and at last is
-//!   zeroed together with everything that nexus-boot left behind.
-//! - [`resident`] is what remains: exception vectors and a handler for each of the few things that a cell cannot do by
-//!   itself. It has no heap, no run loop, no loop without a constant bound, prints nothing and maps nothing.
+//! - [`init`] runs once. It checks the cell table against itself and against the machine, refuses
+//!   to boot with a reason rather than guess, builds the tables that the hardware walks, writes
+//!   every EL2 register whole, and at last is zeroed together with everything that nexus-boot left
+//!   behind.
+//! - [`resident`] is what remains: exception vectors and a handler for each of the few things that
+//!   a cell cannot do by itself. It has no heap, no run loop, no loop without a constant bound,
+//!   prints nothing and maps nothing.
 //!
-//! To follow one trap: `resident/vectors.rs` saves the registers, `resident/trap.rs` reads the syndrome and asks one of
-//! `hypercall`, `firmware`, `distributor`, `sysreg`, and the vectors return. To follow the boot: `init/start.rs`.
+//! To follow one trap: `resident/vectors.rs` saves the registers, `resident/trap.rs` reads the
+//! syndrome and asks one of `hypercall`, `firmware`, `distributor`, `sysreg`, and the vectors
+//! return. To follow the boot: `init/start.rs`.
 //!
-//! Every image is a main file in `src/bin` that chooses values for [`image!`]; there are no cargo features.
+//! Every image is a main file in `src/bin` that chooses values for [`image!`]; there are no cargo
+//! features.
 #![no_std]
 #![cfg(target_os = "none")]
 #![allow(
@@ -24,10 +28,11 @@ pub mod memory;
 pub mod resident;
 pub mod system;
 
-/// Declares an image: the handler that the vectors enter, and what init is to do differently in a test image.
+/// Declares an image: the handler that the vectors enter, and what init is to do differently in a
+/// test image.
 ///
-/// `count_tlb`: TLB maintenance of the cell traps and is counted. `expose`: RumKV's own memory is mapped into the cell;
-/// only for the attack that must then be seen to succeed.
+/// `count_tlb`: TLB maintenance of the cell traps and is counted. `expose`: RumKV's own memory is
+/// mapped into the cell; only for the attack that must then be seen to succeed.
 #[macro_export]
 macro_rules! image {
     (count_tlb: $count_tlb:literal, expose: $expose:literal) => {

@@ -1,9 +1,10 @@
 //! Physical memory and device registers, by address.
 //!
-//! RumKV's addresses are physical: its own translation is the identity. [`Block`] is the one place where an address
-//! becomes memory.
+//! RumKV's addresses are physical: its own translation is the identity. [`Block`] is the one place
+//! where an address becomes memory.
 
-/// A block of device registers or of a table, accessed by offset, each access exactly as wide as asked and never merged.
+/// A block of device registers or of a table, accessed by offset, each access exactly as wide as
+/// asked and never merged.
 #[derive(Clone, Copy, Debug)]
 pub struct Block(u64);
 
@@ -11,8 +12,9 @@ impl Block {
     /// The block at a physical address.
     ///
     /// # Safety
-    /// From `base` on lies a device's register frame, or memory that belongs to RumKV (or, before the first cell runs,
-    /// to what init fills), and users keep their offsets within it. No Rust reference to it exists.
+    /// From `base` on lies a device's register frame, or memory that belongs to RumKV (or, before
+    /// the first cell runs, to what init fills), and users keep their offsets within it. No Rust
+    /// reference to it exists.
     #[must_use]
     #[inline(always)]
     pub const unsafe fn at(base: u64) -> Self {

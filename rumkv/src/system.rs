@@ -1,8 +1,9 @@
 //! System registers and the few instructions without a name in Rust.
 //!
-//! Two macros and nothing hidden: the register's name stands where it is used. Reading or writing one is `unsafe` to
-//! the compiler; that it is sound here rests on one fact, that RumKV runs with every register it depends on written
-//! whole by init, and that no register named at a use changes RumKV's own translation except in `init`.
+//! Two macros and nothing hidden: the register's name stands where it is used. Reading or writing
+//! one is `unsafe` to the compiler; that it is sound here rests on one fact, that RumKV runs with
+//! every register it depends on written whole by init, and that no register named at a use changes
+//! RumKV's own translation except in `init`.
 use core::arch::asm;
 
 /// Reads a system register.
@@ -12,7 +13,10 @@ macro_rules! mrs {
         let value: u64;
         // SAFETY: reading a system register at EL2 touches no memory of Rust's.
         unsafe {
-            core::arch::asm!(concat!("mrs {}, ", $name), out(reg) value, options(nostack, preserves_flags));
+            core::arch::asm!(
+                concat!("mrs {}, ", $name),
+                out(reg) value, options(nostack, preserves_flags)
+            );
         }
         value
     }};
@@ -23,9 +27,13 @@ macro_rules! mrs {
 macro_rules! msr {
     ($name:literal, $value:expr) => {{
         let value: u64 = $value;
-        // SAFETY: the value is one of `rules::registers` or a cell's own state; see the module's first lines.
+        // SAFETY: the value is one of `rules::registers` or a cell's own state; see the module's
+        // first lines.
         unsafe {
-            core::arch::asm!(concat!("msr ", $name, ", {}"), in(reg) value, options(nostack, preserves_flags));
+            core::arch::asm!(
+                concat!("msr ", $name, ", {}"),
+                in(reg) value, options(nostack, preserves_flags)
+            );
         }
     }};
 }
@@ -54,7 +62,8 @@ pub fn smc(function: u64, arguments: [u64; 3]) -> [u64; 4] {
     [x0, x1, x2, x3]
 }
 
-/// Powers the machine off (PSCI SYSTEM_OFF, Arm DEN 0022). Firmware that answers nonetheless finds a core that waits.
+/// Powers the machine off (PSCI SYSTEM_OFF, Arm DEN 0022). Firmware that answers nonetheless finds
+/// a core that waits.
 #[inline(always)]
 pub fn power_off() -> ! {
     smc(0x8400_0008, [0; 3]);

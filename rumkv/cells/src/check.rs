@@ -9,8 +9,9 @@ use crate::{ADDRESS_END, AFFINITY, END_SPI, Fault, MAX_CORES, MAX_IRQS, MAX_WIND
 
 /// Classes that a device or an interrupt may have; POWER and CORES are rights without a device.
 const DEVICE_CLASSES: u32 = hard::CONSOLE | hard::BLOCK | hard::NET | hard::BRIDGE | hard::OTHER;
-/// PPIs that no record gives: GIC maintenance 25, timers of EL2 26 and 28, physical timers 29 and 30. The virtual
-/// timer, 27, is every cell's own without a record; to name it is allowed and changes nothing.
+/// PPIs that no record gives: GIC maintenance 25, timers of EL2 26 and 28, physical timers 29 and
+/// 30. The virtual timer, 27, is every cell's own without a record; to name it is allowed and
+/// changes nothing.
 const RESERVED_PPIS: [u64; 5] = [25, 26, 28, 29, 30];
 /// Bytes of one frame of the interrupt controller (Arm IHI 0069, 12.1).
 pub(crate) const GIC_FRAME: u64 = 0x1_0000;
@@ -61,7 +62,8 @@ fn shape(table: &Table<'_>, r: &CellRecord) -> Result<(), Reason> {
 /// Page alignment and the 40 bits that both stages of translation reach.
 fn aligned(r: &CellRecord, span: Span) -> Result<(), Reason> {
     let page = PAGE as u64;
-    // A LOAD, an ARCHIVE or a PLACE ends where its contents end; everything that is owned ends with a page.
+    // A LOAD, an ARCHIVE or a PLACE ends where its contents end; everything that is owned ends with
+    // a page.
     let whole = !matches!(r.kind, cell::LOAD | cell::ARCHIVE | cell::PLACE);
     if !span.base.is_multiple_of(page) || (whole && !span.len.is_multiple_of(page)) {
         return Err(Reason::NotAligned);

@@ -1,9 +1,10 @@
 //! The flat cell table: decoder and checker.
 //!
-//! The table says which memory, cores, devices and interrupts each cell owns. Nothing in it is trusted: the host tool
-//! checks it to explain mistakes before a bundle is signed, and RumKV checks the same bytes again before it builds a
-//! second-stage table from them, because a partition is only as good as the table that describes it. Both call
-//! [`check`]; RumKV then calls [`check_machine`] with what firmware says about the machine it really runs on.
+//! The table says which memory, cores, devices and interrupts each cell owns. Nothing in it is
+//! trusted: the host tool checks it to explain mistakes before a bundle is signed, and RumKV checks
+//! the same bytes again before it builds a second-stage table from them, because a partition is
+//! only as good as the table that describes it. Both call [`check`]; RumKV then calls
+//! [`check_machine`] with what firmware says about the machine it really runs on.
 //!
 //! Everything is decided before anything is applied: a table that passed cannot fail later.
 #![no_std]

@@ -1,6 +1,7 @@
 //! The rules between two records: a page, a core, an interrupt has one owner.
 //!
-//! Pairs are compared in n²: a table has some tens of records, and a sorted copy would need memory that init lacks.
+//! Pairs are compared in n²: a table has some tens of records, and a sorted copy would need memory
+//! that init lacks.
 use abi::boot::{CellRecord, Handoff, cell};
 
 use crate::check::GIC_FRAME;
@@ -52,7 +53,8 @@ fn exclusive(r: u16, s: u16) -> bool {
     let machine =
         |k| matches!(k, cell::MACHINE_RAM | cell::MACHINE_DEVICE | cell::INTERRUPT_CONTROLLER);
     let filled = |k| matches!(k, cell::LOAD | cell::ARCHIVE | cell::BEB | cell::POST_MORTEM);
-    // A PLACE names what a LOAD filled; two PLACEs, or a PLACE over the BEB, are two things in one page.
+    // A PLACE names what a LOAD filled; two PLACEs, or a PLACE over the BEB, are two things in one
+    // page.
     let placed = |k| matches!(k, cell::PLACE | cell::BEB | cell::POST_MORTEM | cell::ARCHIVE);
     (owner(r) && owner(s))
         || (machine(r) && machine(s))
@@ -60,7 +62,8 @@ fn exclusive(r: u16, s: u16) -> bool {
         || (placed(r) && placed(s))
 }
 
-/// What a record occupies physically; the interrupt controller has a distributor and two frames per core.
+/// What a record occupies physically; the interrupt controller has a distributor and two frames per
+/// core.
 fn spans(table: &Table<'_>, r: &CellRecord) -> [Option<Span>; 2] {
     if r.kind == cell::INTERRUPT_CONTROLLER {
         let cores = table.of(cell::CORE).count() as u64;
@@ -78,7 +81,8 @@ fn seen(r: &CellRecord) -> [Option<Span>; 2] {
     }
 }
 
-/// Whether a cell would see memory or a device where it must find the interrupt controller (at its physical address).
+/// Whether a cell would see memory or a device where it must find the interrupt controller (at its
+/// physical address).
 fn seen_in_gic(r: &CellRecord, gic: &CellRecord) -> bool {
     if gic.kind != cell::INTERRUPT_CONTROLLER {
         return false;

@@ -1,4 +1,5 @@
-//! A list of broken tables: each is refused for the reason that it was broken for, naming the record.
+//! A list of broken tables: each is refused for the reason that it was broken for, naming the
+//! record.
 mod good;
 
 use abi::boot::cell;

@@ -1,4 +1,5 @@
-//! What the syndrome of a data abort says (Arm ARM DDI 0487, ESR_ELx, ISS encoding for a data abort).
+//! What the syndrome of a data abort says (Arm ARM DDI 0487, ESR_ELx, ISS encoding for a data
+//! abort).
 
 /// One access of a cell that faulted in the second stage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,8 +48,8 @@ impl Access {
         self.0 & (1 << 6) != 0
     }
 
-    /// The value that a load of `raw` leaves in its register: cut to the size, sign extended if asked (SSE) to the
-    /// register's width (SF).
+    /// The value that a load of `raw` leaves in its register: cut to the size, sign extended if
+    /// asked (SSE) to the register's width (SF).
     #[must_use]
     #[inline(always)]
     pub const fn loaded(self, raw: u64) -> u64 {

@@ -1,13 +1,15 @@
 //! Which features a cell sees (Arm ARM DDI 0487, D24.2, the ID registers).
 //!
-//! A feature is passed or hidden. Hidden means that its ID field reads as zero here and that its registers are
-//! UNDEFINED in the cell, by the traps that [`crate::registers`] sets. Fields are listed by what is *kept*: what a later
-//! architecture adds is hidden until somebody decides otherwise.
+//! A feature is passed or hidden. Hidden means that its ID field reads as zero here and that its
+//! registers are UNDEFINED in the cell, by the traps that [`crate::registers`] sets. Fields are
+//! listed by what is *kept*: what a later architecture adds is hidden until somebody decides
+//! otherwise.
 
 /// Number of registers in the table: `CRm` 4 to 7, `op2` 0 to 7.
 pub const COUNT: usize = 32;
 
-/// Index of `S3_0_C0_C<crm>_<op2>` in the table; `None` for the AArch32 ID registers (`crm` 1 to 3), which read zero.
+/// Index of `S3_0_C0_C<crm>_<op2>` in the table; `None` for the AArch32 ID registers (`crm` 1 to
+/// 3), which read zero.
 #[must_use]
 #[inline(always)]
 pub const fn index(crm: u64, op2: u64) -> Option<usize> {
@@ -48,8 +50,8 @@ const fn rule(name: &'static str, crm: u64, op2: u64, keep: u64) -> Rule {
 
 /// Every ID register that is not zero for a cell.
 pub const RULES: [Rule; 10] = [
-    // FP, AdvSIMD, GIC, SVE, DIT, CSV2 (1: without SCXTNUM), CSV3. EL0 and EL1 are AArch64 only; no EL2, EL3, RAS,
-    // MPAM, AMU.
+    // FP, AdvSIMD, GIC, SVE, DIT, CSV2 (1: without SCXTNUM), CSV3. EL0 and EL1 are AArch64 only; no
+    // EL2, EL3, RAS, MPAM, AMU.
     Rule {
         most: &[(56, 1)],
         set: 0x11,
@@ -59,7 +61,8 @@ pub const RULES: [Rule; 10] = [
     rule("id_aa64pfr1_el1", 4, 1, fields(&[0, 4])),
     // SVE's features.
     rule("id_aa64zfr0_el1", 4, 4, u64::MAX),
-    // Debug, breakpoints, watchpoints, context comparators, double lock. No PMU, trace, SPE, TRBE, BRBE.
+    // Debug, breakpoints, watchpoints, context comparators, double lock. No PMU, trace, SPE, TRBE,
+    // BRBE.
     rule("id_aa64dfr0_el1", 5, 0, fields(&[0, 12, 20, 28, 36])),
     // All but TME.
     rule("id_aa64isar0_el1", 6, 0, !fields(&[24])),
@@ -67,7 +70,8 @@ pub const RULES: [Rule; 10] = [
     rule("id_aa64isar1_el1", 6, 1, !fields(&[56, 60])),
     // WFxT, RPRES, GPA3, APA3, BC, PAC_frac, CLRBHB, CSSC. No MOPS, SYSREG128.
     rule("id_aa64isar2_el1", 6, 2, fields(&[0, 4, 8, 12, 20, 24, 28, 52])),
-    // PARange (at most 40 bits, what stage 2 translates), ASIDBits, endianness, granules. No FGT, ECV.
+    // PARange (at most 40 bits, what stage 2 translates), ASIDBits, endianness, granules. No FGT,
+    // ECV.
     Rule {
         most: &[(0, 2)],
         ..rule("id_aa64mmfr0_el1", 7, 0, fields(&[0, 4, 8, 12, 16, 20, 24, 28, 44]))

@@ -1,8 +1,10 @@
-//! Which lines an access to a mediated frame concerns (Arm IHI 0069, 12.8 GICD, 12.11 GICR SGI frame).
+//! Which lines an access to a mediated frame concerns (Arm IHI 0069, 12.8 GICD, 12.11 GICR SGI
+//! frame).
 //!
-//! The distributor and the SGI frame of a redistributor lay out their per-line registers at the same offsets; the
-//! distributor holds lines from 32 on, the SGI frame lines 0 to 31. So one decoder serves both. The register groups
-//! are regular, and the decoder is arithmetic instead of a table, because it is resident.
+//! The distributor and the SGI frame of a redistributor lay out their per-line registers at the
+//! same offsets; the distributor holds lines from 32 on, the SGI frame lines 0 to 31. So one
+//! decoder serves both. The register groups are regular, and the decoder is arithmetic instead of a
+//! table, because it is resident.
 
 /// What a group of registers does to its lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +13,8 @@ pub enum Group {
     Fixed,
     /// A write of 1 to an own line passes: ISENABLER, ISPENDR, ISACTIVER.
     Set,
-    /// A write of 1 to an own line passes after the line has left the list registers: ICENABLER, ICPENDR.
+    /// A write of 1 to an own line passes after the line has left the list registers: ICENABLER,
+    /// ICPENDR.
     Clear,
     /// As [`Group::Clear`], and an active line ends: ICACTIVER.
     ClearActive,
@@ -32,8 +35,8 @@ pub struct Lines {
     pub group: Group,
 }
 
-/// Decodes an access of `size` bytes (1, 2, 4 or 8) at `offset` of a frame; `None`: no line register, or not an access
-/// that it allows (reads as zero, write ignored).
+/// Decodes an access of `size` bytes (1, 2, 4 or 8) at `offset` of a frame; `None`: no line
+/// register, or not an access that it allows (reads as zero, write ignored).
 #[must_use]
 #[inline(always)]
 pub fn decode(offset: u32, size: u32) -> Option<Lines> {
@@ -57,7 +60,8 @@ pub fn decode(offset: u32, size: u32) -> Option<Lines> {
     Some(Lines { first, width: 1 << log, group })
 }
 
-/// Widens bits of lines to a register of `width` bits per line (1, 2 or 8): line 0 at bit 0, as many lines as fit.
+/// Widens bits of lines to a register of `width` bits per line (1, 2 or 8): line 0 at bit 0, as
+/// many lines as fit.
 #[must_use]
 #[inline(always)]
 pub fn spread(lines: u32, width: u32) -> u32 {
@@ -73,7 +77,8 @@ pub fn spread(lines: u32, width: u32) -> u32 {
     mask
 }
 
-/// An affinity (MPIDR form) as ICC_SGI1R_EL1 names it: Aff3 55:48, RS 47:44, Aff2 39:32, Aff1 23:16, one bit of 15:0.
+/// An affinity (MPIDR form) as ICC_SGI1R_EL1 names it: Aff3 55:48, RS 47:44, Aff2 39:32, Aff1
+/// 23:16, one bit of 15:0.
 #[must_use]
 #[inline(always)]
 pub const fn target(affinity: u64) -> u64 {

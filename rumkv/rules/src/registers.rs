@@ -1,9 +1,12 @@
-//! The full value of every control register that RumKV sets (Arm ARM DDI 0487, D24; GIC: IHI 0069, 12).
+//! The full value of every control register that RumKV sets (Arm ARM DDI 0487, D24; GIC: IHI 0069,
+//! 12).
 //!
-//! Each is written whole and never read, changed and written back: what firmware left there, or what a later
-//! architecture adds as a reset value, cannot survive. A bit that is not named here is 0.
+//! Each is written whole and never read, changed and written back: what firmware left there, or
+//! what a later architecture adds as a reset value, cannot survive. A bit that is not named here is
+//! 0.
 
-/// Declares the registers once: a constant of the register's name, and the table that the documentation is compared with.
+/// Declares the registers once: a constant of the register's name, and the table that the
+/// documentation is compared with.
 macro_rules! registers {
     ($($(#[$doc:meta])* $name:ident = $value:expr;)*) => {
         $($(#[$doc])* pub const $name: u64 = $value;)*
@@ -26,18 +29,20 @@ const fn bits(list: &[u32]) -> u64 {
 pub const HCR_TTLB: u64 = 1 << 25;
 
 registers! {
-    /// VM 0, SWIO 1, PTW 2 (a stage-1 table in a device window faults), FMO 3, IMO 4, AMO 5, TID3 18 (ID registers),
-    /// TSC 19 (smc), TIDCP 20 (implementation defined), TACR 21, TSW 22 (set/way), RW 31 (EL1 is AArch64), TLOR 35,
-    /// TERR 36 (RAS), APK 40 and API 41 (PAuth passes), TID5 58 (MTE). WFI and WFE do not trap; ATA 56 = 0 hides tags.
+    /// VM 0, SWIO 1, PTW 2 (a stage-1 table in a device window faults), FMO 3, IMO 4, AMO 5, TID3
+    /// 18 (ID registers), TSC 19 (smc), TIDCP 20 (implementation defined), TACR 21, TSW 22
+    /// (set/way), RW 31 (EL1 is AArch64), TLOR 35, TERR 36 (RAS), APK 40 and API 41 (PAuth passes),
+    /// TID5 58 (MTE). WFI and WFE do not trap; ATA 56 = 0 hides tags.
     HCR_EL2 = bits(&[0, 1, 2, 3, 4, 5, 18, 19, 20, 21, 22, 31, 35, 36, 40, 41, 58]);
     /// Everything that needs an enable here is hidden. Only with FEAT_HCX.
     HCRX_EL2 = 0;
-    /// RES1 (7:0, 9, 13), TSM 12 (SME), TTA 20 (trace), TAM 30 (AMU); TZ 8 and TFP 10 = 0: FP and SVE pass.
+    /// RES1 (7:0, 9, 13), TSM 12 (SME), TTA 20 (trace), TAM 30 (AMU); TZ 8 and TFP 10 = 0: FP and
+    /// SVE pass.
     CPTR_EL2 = 0x22FF | bits(&[12, 20, 30]);
     /// Longest vectors for the cell. Only with SVE.
     ZCR_EL2 = 0xF;
-    /// HPMN = 1, TPMCR 5, TPM 6 (PMU), TDRA 11, TPMS 14 (SPE; E2PB = 0), HPMD 17, TTRF 19, HCCD 23; E2TB = 0 (TRBE).
-    /// TDA and TDOSA = 0: a cell has its own debug registers.
+    /// HPMN = 1, TPMCR 5, TPM 6 (PMU), TDRA 11, TPMS 14 (SPE; E2PB = 0), HPMD 17, TTRF 19, HCCD 23;
+    /// E2TB = 0 (TRBE). TDA and TDOSA = 0: a cell has its own debug registers.
     MDCR_EL2 = 1 | bits(&[5, 6, 11, 14, 17, 19, 23]);
     /// EL1PCTEN 0: the physical counter may be read; EL1PCEN = 0: the physical timer is hidden.
     CNTHCTL_EL2 = 1;
@@ -63,7 +68,8 @@ registers! {
     HDFGWTR_EL2 = 0;
     /// TRAPMPAM0EL1 48, TRAPMPAM1EL1 49. Only with FEAT_MPAM.
     MPAM2_EL2 = bits(&[48, 49]);
-    /// T0SZ = 24 (40 bits), SL0 = 1 (two concatenated tables of level 1), walks cached and inner shareable, 4 KB, PS = 2.
+    /// T0SZ = 24 (40 bits), SL0 = 1 (two concatenated tables of level 1), walks cached and inner
+    /// shareable, 4 KB, PS = 2.
     VTCR_EL2 = 0x18 | 1 << 6 | 1 << 8 | 1 << 10 | 3 << 12 | 2 << 16 | 1 << 31;
     /// Attribute 0: Device-nGnRnE; 1: normal, write-back.
     MAIR_EL2 = 0xFF00;

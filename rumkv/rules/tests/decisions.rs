@@ -4,8 +4,8 @@ use rules::abort::Access;
 use rules::features::{COUNT, RULES, index};
 use rules::lines::{CLUSTER, Group, Lines, decode, spread, target};
 
-/// The per-line registers as the manual lists them (Arm IHI 0069, table 12-25): name, first offset, bytes, bits per
-/// line, sizes of access, what RumKV makes of a write.
+/// The per-line registers as the manual lists them (Arm IHI 0069, table 12-25): name, first offset,
+/// bytes, bits per line, sizes of access, what RumKV makes of a write.
 type Register = (&'static str, u32, u32, u32, &'static [u32], Group);
 const REGISTERS: [Register; 10] = [
     ("IGROUPR", 0x80, 0x80, 1, &[4], Group::Fixed),
@@ -50,7 +50,8 @@ fn no_access_reaches_a_line_beyond_1023() {
 
 #[test]
 fn what_belongs_to_lpis_and_messages_decodes_to_nothing() {
-    // SETSPI_NSR and others, IGRPMODR, NSACR, SGIR, CPENDSGIR; PROPBASER, PENDBASER, SETLPIR of a redistributor.
+    // SETSPI_NSR and others, IGRPMODR, NSACR, SGIR, CPENDSGIR; PROPBASER, PENDBASER, SETLPIR of a
+    // redistributor.
     for offset in [0x40, 0x48, 0x50, 0x58, 0xD00, 0xE00, 0xF00, 0xF10, 0xF20, 0x70, 0x78, 0x800] {
         assert_eq!(decode(offset, 4), None, "{offset:#x}");
     }
@@ -58,7 +59,9 @@ fn what_belongs_to_lpis_and_messages_decodes_to_nothing() {
 
 proptest! {
     #[test]
-    fn spread_repeats_each_bit(lines in any::<u32>(), log in prop_oneof![Just(0_u32), Just(1), Just(3)]) {
+    fn spread_repeats_each_bit(
+        lines in any::<u32>(), log in prop_oneof![Just(0_u32), Just(1), Just(3)]
+    ) {
         let width = 1 << log;
         for bit in 0..32 {
             prop_assert_eq!(spread(lines, width) >> bit & 1, lines >> (bit / width) & 1);
@@ -87,7 +90,9 @@ proptest! {
     }
 
     #[test]
-    fn a_load_leaves_what_the_processor_would(raw in any::<u64>(), sas in 0_u64..4, sse in 0_u64..2, sf in 0_u64..2) {
+    fn a_load_leaves_what_the_processor_would(
+        raw in any::<u64>(), sas in 0_u64..4, sse in 0_u64..2, sf in 0_u64..2
+    ) {
         let access = Access::new(1 << 24 | sas << 22 | sse << 21 | sf << 15);
         let expected = match (sas, sse, sf) {
             (0, 0, _) => u64::from(raw as u8),

@@ -1,4 +1,5 @@
-//! `docs/rumkv-registers.md` against the code: same registers, same order, same values, same meaning.
+//! `docs/rumkv-registers.md` against the code: same registers, same order, same values, same
+//! meaning.
 use rules::registers::{HCR_TTLB, TABLE};
 
 const PAGE: &str = include_str!("../../../docs/rumkv-registers.md");
@@ -61,7 +62,8 @@ fn the_counting_image_differs_by_one_bit() {
     assert!(PAGE.contains("sets TTLB, bit 25 of `HCR_EL2`"));
 }
 
-/// Bits that the isolation of a cell rests on, by the manual's numbers rather than by the code's lists.
+/// Bits that the isolation of a cell rests on, by the manual's numbers rather than by the code's
+/// lists.
 #[test]
 fn what_isolates_is_on() {
     let value = |name| TABLE.iter().find(|(n, _)| *n == name).expect("in the table").1;

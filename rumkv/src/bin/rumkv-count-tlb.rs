@@ -1,4 +1,5 @@
-//! RumKV as a measuring instrument: it counts the TLB maintenance of its cell (COUNTERS, index TLB).
+//! RumKV as a measuring instrument: it counts the TLB maintenance of its cell (COUNTERS, index
+//! TLB).
 #![no_std]
 #![no_main]
 

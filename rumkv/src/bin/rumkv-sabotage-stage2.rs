@@ -1,4 +1,5 @@
-//! RumKV with its own memory mapped into the cell: the attack on it must be seen to succeed here, or it proves nothing.
+//! RumKV with its own memory mapped into the cell: the attack on it must be seen to succeed here,
+//! or it proves nothing.
 #![no_std]
 #![no_main]
 

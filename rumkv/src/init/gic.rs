@@ -1,5 +1,5 @@
-//! The interrupt controller before the first cell: everything off, group 1, routed, and fixed what cells may not change
-//! (Arm IHI 0069, 12.8 and 12.10).
+//! The interrupt controller before the first cell: everything off, group 1, routed, and fixed what
+//! cells may not change (Arm IHI 0069, 12.8 and 12.10).
 use abi::boot::cell;
 use cells::Table;
 
@@ -64,7 +64,8 @@ pub(super) fn distributor(table: &Table<'_>, gicd: Block) {
     settle(gicd);
 }
 
-/// Word `n` of a frame: group 1, disabled, nothing pending or active, one priority, level triggered.
+/// Word `n` of a frame: group 1, disabled, nothing pending or active, one priority, level
+/// triggered.
 fn quiet(frame: Block, n: u64) {
     for register in [ICENABLER, ICPENDR, ICACTIVER, IGROUPR] {
         frame.write32(register + 4 * n, u32::MAX);
@@ -97,7 +98,8 @@ pub(super) fn find_redistributor(first: u64, affinity: u64) -> Block {
     const LAST: u64 = 1 << 4;
     let packed = (affinity >> 32 & 0xFF) << 24 | affinity & 0xFF_FFFF;
     for n in 0..512 {
-        // SAFETY: the machine's redistributors follow each other up to the one that says it is the last.
+        // SAFETY: the machine's redistributors follow each other up to the one that says it is the
+        // last.
         let frame = unsafe { Block::at(first + n * GICR_STRIDE) };
         let typer = frame.read64(GICR_TYPER);
         if typer >> 32 == packed {

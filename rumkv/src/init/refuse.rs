@@ -12,7 +12,8 @@ use crate::memory::Block;
 use crate::mrs;
 use crate::system::power_off;
 
-/// Where a refusal may write. Filled as soon as the table names the places; before that only the machine stops.
+/// Where a refusal may write. Filled as soon as the table names the places; before that only the
+/// machine stops.
 pub(super) struct Places {
     console: Cell<Option<u64>>,
     beb: Cell<Option<(u64, u64)>>,

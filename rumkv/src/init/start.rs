@@ -23,7 +23,8 @@ pub struct Choice {
     pub expose: bool,
 }
 
-// Entered at EL2 with the MMU off, the handoff in x0. A flat image has no zeros for .bss, so it gets them here.
+// Entered at EL2 with the MMU off, the handoff in x0. A flat image has no zeros for .bss, so it
+// gets them here.
 global_asm!(
     ".section .init.head, \"ax\"",
     ".global _start",
@@ -64,7 +65,8 @@ macro_rules! address {
 
 /// Bytes that somebody wrote at a physical address before RumKV ran.
 fn bytes(base: u64, len: u64) -> &'static [u8] {
-    // SAFETY: nexus-boot wrote them and stopped; init only reads them, and zeroes them when no reader is left.
+    // SAFETY: nexus-boot wrote them and stopped; init only reads them, and zeroes them when no
+    // reader is left.
     unsafe { core::slice::from_raw_parts(base as *const u8, len as usize) }
 }
 
@@ -81,7 +83,8 @@ pub fn start(handoff_at: u64, choice: Choice) -> ! {
     let board = board(&table);
     let mut pool = pool(&board, handoff_at);
     let persistent = pool.next();
-    // One cell is started by now; the table may hold several only when the cores of the others are brought up, too.
+    // One cell is started by now; the table may hold several only when the cores of the others are
+    // brought up, too.
     if table.header().cells != 1 {
         refuse(format_args!(
             "this version starts one cell, the table has {}",
@@ -135,7 +138,8 @@ fn checked(handoff: &Handoff) -> Table<'static> {
     table
 }
 
-/// Names the Boot Error Buffer for refusals, if its record lies in RAM of cell 0 and of the machine.
+/// Names the Boot Error Buffer for refusals, if its record lies in RAM of cell 0 and of the
+/// machine.
 fn report_into(table: &Table<'_>) {
     let Some((_, r)) = table.of_cell(cell::BEB, 0).next() else { return };
     let Ok(span) = Span::new(r.a, r.c) else { return };
@@ -188,7 +192,8 @@ fn board(table: &Table<'_>) -> Board {
     }
 }
 
-/// RumKV's free memory: from the end of the image to the handoff or the post-mortem page, whichever comes first.
+/// RumKV's free memory: from the end of the image to the handoff or the post-mortem page, whichever
+/// comes first.
 fn pool(board: &Board, handoff_at: u64) -> Pool {
     let (base, len) = board.own;
     let image = (address!(__image_start), address!(__init_end));
@@ -233,7 +238,8 @@ fn leave(
     }
     zero(handoff_at, Handoff::SIZE as u64);
     zero(board.post_mortem, PAGE as u64);
-    // Written with the MMU off, read with it on: no line that a cache may hold from before must win.
+    // Written with the MMU off, read with it on: no line that a cache may hold from before must
+    // win.
     for line in (from..to).step_by(16) {
         clean(line);
     }
@@ -247,7 +253,8 @@ fn leave(
 /// Zeroes memory that is nobody's any more, in words, outwards to multiples of 8.
 fn zero(base: u64, len: u64) {
     let start = base & !7;
-    // SAFETY: `clear_of_cells` and the checks of the table: RAM that no cell owns and that no reader is left for.
+    // SAFETY: `clear_of_cells` and the checks of the table: RAM that no cell owns and that no
+    // reader is left for.
     let block = unsafe { Block::at(start) };
     for offset in (0..(base + len).next_multiple_of(8) - start).step_by(8) {
         block.write64(offset, 0);

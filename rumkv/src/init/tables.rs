@@ -1,7 +1,8 @@
-//! Translation tables of both stages (Arm ARM DDI 0487, D8.3), and the memory that they are made of.
+//! Translation tables of both stages (Arm ARM DDI 0487, D8.3), and the memory that they are made
+//! of.
 //!
-//! One mapper serves both: three levels from level 1, 4 KB granule; only the attributes differ, and that stage 2
-//! starts with two concatenated tables.
+//! One mapper serves both: three levels from level 1, 4 KB granule; only the attributes differ, and
+//! that stage 2 starts with two concatenated tables.
 use super::refuse::refuse;
 use crate::memory::Block;
 
@@ -72,7 +73,8 @@ impl Attributes {
 pub(super) struct Root(pub(super) Block);
 
 impl Root {
-    /// Maps `len` bytes, all page aligned (the cell table was checked). `large`: with the largest blocks that fit.
+    /// Maps `len` bytes, all page aligned (the cell table was checked). `large`: with the largest
+    /// blocks that fit.
     pub(super) fn map(
         self,
         pool: &mut Pool,

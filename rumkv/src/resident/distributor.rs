@@ -1,16 +1,18 @@
 //! The mediated frames of the interrupt controller (Arm IHI 0069, 12.8 to 12.11).
 //!
-//! A cell sees and changes its own lines. Reads are the hardware's, masked; writes go only to registers where a 0 bit
-//! changes nothing, to a priority byte, or to a whole routing register, so that no two cells ever read and write back
-//! one word. Nobody gets LPIs: what belongs to them reads as zero and ignores writes.
+//! A cell sees and changes its own lines. Reads are the hardware's, masked; writes go only to
+//! registers where a 0 bit changes nothing, to a priority byte, or to a whole routing register, so
+//! that no two cells ever read and write back one word. Nobody gets LPIs: what belongs to them
+//! reads as zero and ignores writes.
 use rules::lines::{Group, decode, spread};
 
 use super::interrupt::{LEAST_PRIORITY, withdraw};
 use super::state::Core;
 use crate::memory::Block;
 
-/// Control registers that read as the hardware says: CTLR, IIDR of the distributor; its TYPER with the bits that pass:
-/// ITLinesNumber, IDbits, A3V, No1N. Hidden: SPI messages (MBIS), LPIs, extended SPIs.
+/// Control registers that read as the hardware says: CTLR, IIDR of the distributor; its TYPER with
+/// the bits that pass: ITLinesNumber, IDbits, A3V, No1N. Hidden: SPI messages (MBIS), LPIs,
+/// extended SPIs.
 const CTLR: u32 = 0x0;
 const TYPER: u32 = 0x4;
 const IIDR: u32 = 0x8;
@@ -103,7 +105,8 @@ fn lines(core: &Core, access: Access) -> u64 {
     0
 }
 
-/// Writes priority bytes of own lines, one by one. A cell's priority stays below that of maintenance.
+/// Writes priority bytes of own lines, one by one. A cell's priority stays below that of
+/// maintenance.
 #[inline(never)]
 fn priorities(frame: Block, offset: u64, size: u32, own: u32, value: u64) {
     let (mut own, mut value) = (own, value);

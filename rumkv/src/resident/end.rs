@@ -1,7 +1,8 @@
 //! The end of a cell.
 //!
-//! *Dead* means that no core of the cell retires another instruction: the one that trapped never returns from here. Its
-//! lines go off, then the post-mortem says why; the last cell's end powers the machine off.
+//! *Dead* means that no core of the cell retires another instruction: the one that trapped never
+//! returns from here. Its lines go off, then the post-mortem says why; the last cell's end powers
+//! the machine off.
 use core::sync::atomic::Ordering::Relaxed;
 
 use abi::hypercall::{POST_MORTEM_MAGIC, PostMortem, cause};
@@ -22,7 +23,8 @@ pub fn fault_address() -> u64 {
     (mrs!("hpfar_el2") & 0xFFF_FFFF_FFF0) << 8 | mrs!("far_el2") & 0xFFF
 }
 
-/// Ends the cell of this core for a [`cause`]. Entered from the vectors too, with any stack that can hold a few words.
+/// Ends the cell of this core for a [`cause`]. Entered from the vectors too, with any stack that
+/// can hold a few words.
 #[unsafe(no_mangle)]
 pub(super) extern "C" fn resident_end(why: u64) -> ! {
     let core = core();

@@ -1,4 +1,5 @@
-//! Firmware calls of a cell: PSCI (Arm DEN 0022) and SMCCC (Arm DEN 0028), answered within the cell's own cores.
+//! Firmware calls of a cell: PSCI (Arm DEN 0022) and SMCCC (Arm DEN 0028), answered within the
+//! cell's own cores.
 use abi::hypercall::cause;
 use abi::pledge::hard;
 
@@ -41,7 +42,8 @@ const PSCI_FEATURES: u32 = 10;
 const EXIST: u32 = 0b111_0101_1111;
 const EXIST_64: u32 = 0b000_0001_1010;
 
-/// Function in x0, arguments from x1 on; the answer in x0, for a call that is passed on in x0 to x3.
+/// Function in x0, arguments from x1 on; the answer in x0, for a call that is passed on in x0 to
+/// x3.
 #[inline(always)]
 pub fn call(frame: &mut Frame, core: &Core) {
     let function = frame.x[0] as u32;
@@ -80,7 +82,7 @@ fn psci(core: &Core, function: u32, argument: u64) -> i64 {
 }
 
 /// Whether a PSCI function exists.
-#[inline(always)]
+#[inline(never)]
 fn exists(function: u32) -> bool {
     let wide = function & SMC64 != 0;
     let n = (function & !SMC64).wrapping_sub(PSCI);
@@ -98,7 +100,7 @@ fn is_workaround(function: u32) -> bool {
 }
 
 /// Passes a call on to firmware.
-#[inline(always)]
+#[inline(never)]
 fn pass(frame: &mut Frame) {
     let [x0, x1, x2, x3] = smc(frame.x[0], [frame.x[1], frame.x[2], frame.x[3]]);
     frame.x[0] = x0;
@@ -107,10 +109,11 @@ fn pass(frame: &mut Frame) {
     frame.x[3] = x3;
 }
 
-/// Every suspend is a standby: waits for a physical interrupt unless one is already presented to the cell.
-#[inline(always)]
+/// Every suspend is a standby: waits for a physical interrupt unless one is already presented to
+/// the cell.
+#[inline(never)]
 fn standby() -> i64 {
-    if list::free() == (1 << list::COUNT) - 1 {
+    if list::free() == list::ALL {
         instruction!("wfi");
     }
     0

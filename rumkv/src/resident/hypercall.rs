@@ -6,7 +6,7 @@ use abi::hypercall::{CELL_OFF, COUNTERS, PLEDGE, RUMKV_VERSION, VERSION, cause};
 use abi::pledge::hard;
 
 use super::end::end;
-use super::interrupt::{SGI_FRAME, withdraw};
+use super::interrupt::{frame_of, withdraw};
 use super::state::{Cell, Core, Frame};
 use crate::instruction;
 use crate::memory::Block;
@@ -36,8 +36,8 @@ pub fn call(frame: &mut Frame, core: &Core) {
     frame.x[1] = value;
 }
 
-/// Narrows the mask, then performs the removal of everything that it does not hold, whoever dropped it; idempotent.
-/// When it returns, no access and no interrupt of what left arrives any more.
+/// Narrows the mask, then performs the removal of everything that it does not hold, whoever dropped
+/// it; idempotent. When it returns, no access and no interrupt of what left arrives any more.
 fn pledge(core: &Core, mask: u64) -> u64 {
     let cell = core.cell;
     let mask = cell.mask.fetch_and(mask, Relaxed) & mask;
@@ -59,16 +59,17 @@ fn pledge(core: &Core, mask: u64) -> u64 {
     mask
 }
 
-/// Empties the level-3 entry of a device page. Device windows are mapped by pages, so the walk always gets there.
-#[inline(always)]
+/// Empties the level-3 entry of a device page. Device windows are mapped by pages, so the walk
+/// always gets there.
+#[inline(never)]
 fn unmap(cell: &Cell, address: u64) {
-    let mut table = cell.stage2;
-    for shift in [30, 21] {
-        let index = (address >> shift) & if shift == 30 { 1023 } else { 511 };
+    let next = |table: Block, index: u64| {
         // SAFETY: an entry on the way to a device page is a table of RumKV's.
-        table = unsafe { Block::at(table.read64(index * 8) & NEXT_TABLE) };
-    }
-    table.write64(((address >> 12) & 511) * 8, 0);
+        unsafe { Block::at(table.read64(index * 8) & NEXT_TABLE) }
+    };
+    let level2 = next(cell.stage2, address >> 30 & 1023);
+    let level3 = next(level2, address >> 21 & 511);
+    level3.write64((address >> 12 & 511) * 8, 0);
 }
 
 /// Disables a line for good: no longer the cell's, not pending, not active, in no list register.
@@ -76,14 +77,10 @@ fn drop_line(core: &Core, intid: u32) {
     let cell = core.cell;
     let (n, line) = (intid >> 5, 1 << (intid & 31));
     cell.own[(n & 31) as usize].fetch_and(!line, Relaxed);
-    let frame = if n == 0 {
-        // SAFETY: the SGI frame of this core's redistributor.
-        unsafe { Block::at(core.gicr.base() + SGI_FRAME) }
-    } else {
-        cell.gicd
-    };
+    let frame = frame_of(core, intid);
     withdraw(core, n, line, true);
-    for register in [ICENABLER, ICPENDR, ICACTIVER] {
-        frame.write32(register + 4 * u64::from(n), line);
-    }
+    let word = 4 * u64::from(n);
+    frame.write32(ICENABLER + word, line);
+    frame.write32(ICPENDR + word, line);
+    frame.write32(ICACTIVER + word, line);
 }

@@ -1,9 +1,11 @@
-//! Interrupts that the short path in the vectors leaves: software-generated ones, maintenance, full list registers.
+//! Interrupts that the short path in the vectors leaves: software-generated ones, maintenance, full
+//! list registers.
 //!
-//! A physical interrupt of the cell is acknowledged here, its priority dropped, and put into a list register that is
-//! linked to it, so that it stays active until the cell deactivates it. When more wait than there are list registers,
-//! the most urgent are in them: a more urgent one displaces the least urgent that the cell has not taken yet, which goes
-//! back to the distributor; less urgent ones wait there, masked by priority, until maintenance says that there is room.
+//! A physical interrupt of the cell is acknowledged here, its priority dropped, and put into a list
+//! register that is linked to it, so that it stays active until the cell deactivates it. When more
+//! wait than there are list registers, the most urgent are in them: a more urgent one displaces the
+//! least urgent that the cell has not taken yet, which goes back to the distributor; less urgent
+//! ones wait there, masked by priority, until maintenance says that there is room.
 use abi::hypercall::counter;
 
 use super::list::{self, ACTIVE, GROUP1, HARDWARE, PENDING, PRIORITY_SHIFT};
@@ -39,12 +41,8 @@ pub(super) extern "C" fn resident_interrupt(iar: u64) {
     if intid < 16 {
         // No physical counterpart stays active; two list registers may not hold the same one.
         msr!("icc_dir_el1", iar);
-        for i in 0..list::COUNT {
-            let held = list::read(i);
-            if held & (PENDING | ACTIVE) != 0 && list::intid(held) == intid {
-                list::write(i, held | PENDING);
-                return;
-            }
+        if list::free() != list::ALL && again(intid) {
+            return;
         }
     } else {
         entry |= HARDWARE | iar << 32;
@@ -52,7 +50,21 @@ pub(super) extern "C" fn resident_interrupt(iar: u64) {
     insert(core(), entry);
 }
 
-/// Puts an interrupt into a list register, by displacing the least urgent waiting one if none is free.
+/// Makes an SGI that a list register holds already pending there; whether there was one.
+#[inline(always)]
+fn again(intid: u32) -> bool {
+    for i in 0..list::COUNT {
+        let held = list::read(i);
+        if held & (PENDING | ACTIVE) != 0 && list::intid(held) == intid {
+            list::write(i, held | PENDING);
+            return true;
+        }
+    }
+    false
+}
+
+/// Puts an interrupt into a list register, by displacing the least urgent waiting one if none is
+/// free.
 #[inline(always)]
 fn insert(core: &Core, mut entry: u64) {
     let free = list::free();
@@ -96,7 +108,7 @@ fn give_back(core: &Core, entry: u64) {
 
 /// The frame that holds the registers of a line.
 #[inline(always)]
-fn frame_of(core: &Core, intid: u32) -> Block {
+pub fn frame_of(core: &Core, intid: u32) -> Block {
     if intid < 32 {
         // SAFETY: the SGI frame of this core's redistributor.
         unsafe { Block::at(core.gicr.base() + SGI_FRAME) }
@@ -115,8 +127,9 @@ fn pend(core: &Core, intid: u32) {
     }
 }
 
-/// Takes lines of word `n` out of the list registers: what waits is pending in the distributor again, what the cell
-/// handles stays unless `active`. Call it before the write that clears the line there.
+/// Takes lines of word `n` out of the list registers: what waits is pending in the distributor
+/// again, what the cell handles stays unless `active`. Call it before the write that clears the
+/// line there.
 pub fn withdraw(core: &Core, n: u32, lines: u32, active: bool) {
     list::open();
     for i in 0..list::COUNT {
@@ -141,5 +154,6 @@ pub fn withdraw(core: &Core, n: u32, lines: u32, active: bool) {
     }
 }
 
-/// Counts an interrupt that the vectors did not (none: they count all). Names the index for the assembly.
+/// Counts an interrupt that the vectors did not (none: they count all). Names the index for the
+/// assembly.
 const _: () = assert!(counter::INTERRUPT == 0);

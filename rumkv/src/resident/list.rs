@@ -1,9 +1,13 @@
-//! The list registers: what of a cell's interrupts the hardware presents (Arm IHI 0069, 12.4, ICH_LR<n>_EL2).
+//! The list registers: what of a cell's interrupts the hardware presents (Arm IHI 0069, 12.4,
+//! ICH_LR<n>_EL2).
 
 use crate::{mrs, msr};
 
-/// List registers in use. Four is what every GICv3 of an A-profile core has; more would only grow the code.
+/// List registers in use. Four is what every GICv3 of an A-profile core has; more would only grow
+/// the code.
 pub const COUNT: u64 = 4;
+/// What [`free`] answers when no list register is in use.
+pub const ALL: u64 = (1 << COUNT) - 1;
 /// State bit: pending.
 pub const PENDING: u64 = 1 << 62;
 /// State bit: active.
@@ -39,7 +43,7 @@ pub fn write(index: u64, value: u64) {
 /// One bit per free list register.
 #[inline(always)]
 pub fn free() -> u64 {
-    mrs!("ich_elrsr_el2") & ((1 << COUNT) - 1)
+    mrs!("ich_elrsr_el2") & ALL
 }
 
 /// The interrupt that a list register holds.
@@ -55,8 +59,8 @@ pub fn open() {
     msr!("ich_hcr_el2", rules::registers::ICH_HCR_EL2);
 }
 
-/// With all list registers in use: only what is more urgent than `priority` comes, and a maintenance interrupt when
-/// there is room.
+/// With all list registers in use: only what is more urgent than `priority` comes, and a
+/// maintenance interrupt when there is room.
 #[inline(always)]
 pub fn restrict(priority: u64) {
     msr!("icc_pmr_el1", priority);

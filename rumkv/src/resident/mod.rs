@@ -1,8 +1,9 @@
 //! The resident part: all that is left of RumKV when the first cell runs.
 //!
-//! Rules, checked by the linker (`link.ld`): nothing here calls or reads anything outside this module, so no panic, no
-//! formatting, no memcpy, no library function that is not inlined; no state in the image; under 5,120 bytes.
-//! What each core and cell needs stands in [`state`], made by init.
+//! Rules, checked by the linker (`link.ld`): nothing here calls or reads anything outside this
+//! module, so no panic, no formatting, no memcpy, no library function that is not inlined; no state
+//! in the image; under 5,120 bytes. What each core and cell needs stands in [`state`], made by
+//! init.
 
 mod distributor;
 mod end;

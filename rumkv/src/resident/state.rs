@@ -1,7 +1,8 @@
 //! What RumKV keeps: a block per core and a table per cell, made by init, read by the handlers.
 //!
-//! Changed after boot, and nothing else: a cell's mask and own lines (by PLEDGE), its end mark, a core's counters, the
-//! frame. Several cores of one cell may pledge at once, so those fields are atomic; a core's block is its own.
+//! Changed after boot, and nothing else: a cell's mask and own lines (by PLEDGE), its end mark, a
+//! core's counters, the frame. Several cores of one cell may pledge at once, so those fields are
+//! atomic; a core's block is its own.
 use core::cell::Cell as Slot;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -47,7 +48,8 @@ pub struct Irq {
 pub struct Cell {
     /// Hard pledge mask.
     pub mask: AtomicU64,
-    /// Bit n of word w: line 32 w + n is the cell's. Word 0 holds SGIs and PPIs, which each core has for itself.
+    /// Bit n of word w: line 32 w + n is the cell's. Word 0 holds SGIs and PPIs, which each core
+    /// has for itself.
     pub own: [AtomicU32; 32],
     /// 1: the cell ended.
     pub ended: AtomicU32,
@@ -95,7 +97,8 @@ pub struct Core {
 #[inline(always)]
 pub fn core() -> &'static Core {
     let block = mrs!("tpidr_el2") as *const Core;
-    // SAFETY: init pointed TPIDR_EL2 at this core's block, which lives as long as RumKV; only this core refers to it.
+    // SAFETY: init pointed TPIDR_EL2 at this core's block, which lives as long as RumKV; only this
+    // core refers to it.
     unsafe { &*block }
 }
 
@@ -131,7 +134,8 @@ impl Cell {
     }
 }
 
-/// Advances the cell past the instruction that was done for it: also leaves no single step and no branch type behind.
+/// Advances the cell past the instruction that was done for it: also leaves no single step and no
+/// branch type behind.
 #[inline(always)]
 pub fn skip() {
     const SS: u64 = 1 << 21;

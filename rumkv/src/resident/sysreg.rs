@@ -1,4 +1,5 @@
-//! Trapped system registers: what is hidden is UNDEFINED in the cell, ID registers are masked, SGIs stay inside.
+//! Trapped system registers: what is hidden is UNDEFINED in the cell, ID registers are masked, SGIs
+//! stay inside.
 use abi::hypercall::counter;
 
 use rules::lines::CLUSTER;
@@ -7,8 +8,8 @@ use super::state::{Core, Frame};
 use super::trap::Outcome;
 use crate::{instruction, msr};
 
-/// A trapped MRS, MSR or SYS (Arm ARM DDI 0487, ESR_ELx, ISS encoding for exception class 0x18): op0 21:20, op2 19:17,
-/// op1 16:14, CRn 13:10, Rt 9:5, CRm 4:1, direction 0.
+/// A trapped MRS, MSR or SYS (Arm ARM DDI 0487, ESR_ELx, ISS encoding for exception class 0x18):
+/// op0 21:20, op2 19:17, op1 16:14, CRn 13:10, Rt 9:5, CRm 4:1, direction 0.
 const fn register(op0: u64, op1: u64, crn: u64, crm: u64, op2: u64) -> u64 {
     op0 << 20 | op2 << 17 | op1 << 14 | crn << 10 | crm << 1
 }
@@ -62,7 +63,7 @@ pub fn access<const COUNT_TLB: bool>(frame: &mut Frame, core: &Core, esr: u64) -
     Outcome::Skip
 }
 
-#[inline(always)]
+#[inline(never)]
 fn identification(core: &Core, encoding: u64) -> u64 {
     let (crm, op2) = (encoding >> 1 & 15, encoding >> 17 & 7);
     match rules::features::index(crm, op2) {
@@ -71,20 +72,23 @@ fn identification(core: &Core, encoding: u64) -> u64 {
     }
 }
 
-/// ICC_SGI1R_EL1 (Arm IHI 0069, 12.2.21): IRM 40, INTID 27:24, the rest as [`rules::lines::target`].
-/// Sent on as physical SGIs to the cell's own cores only; each core then finds it like any other interrupt, with the
-/// enable bits and priorities that the cell gave it.
+/// ICC_SGI1R_EL1 (Arm IHI 0069, 12.2.21): IRM 40, INTID 27:24, the rest as
+/// [`rules::lines::target`]. Sent on as physical SGIs to the cell's own cores only; each core then
+/// finds it like any other interrupt, with the enable bits and priorities that the cell gave it.
 #[inline(never)]
 fn generate(core: &Core, value: u64) {
     const IRM: u64 = 1 << 40;
     const INTID: u64 = 0xF << 24;
     for &own in &core.cell.cores {
+        if own == 0 {
+            break;
+        }
         let meant = if value & IRM != 0 {
             own != core.target
         } else {
             (value ^ own) & CLUSTER == 0 && value & own & 0xFFFF != 0
         };
-        if meant && own != 0 {
+        if meant {
             msr!("icc_sgi1r_el1", own | value & INTID);
         }
     }

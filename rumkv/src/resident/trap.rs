@@ -51,8 +51,8 @@ pub fn synchronous<const COUNT_TLB: bool>(frame: &mut Frame) {
         FETCH if Syndrome::new(esr).is_external() => end(cause::EXTERNAL),
         FETCH => end(cause::FETCH),
         class @ 0..FETCH => {
-            // Trapped instructions of hidden features, and hvc with other immediates: its return address is behind
-            // the instruction, that of an undefined one is the instruction.
+            // Trapped instructions of hidden features, and hvc with other immediates: its return
+            // address is behind the instruction, that of an undefined one is the instruction.
             core.count(counter::OTHER);
             if class == HVC64 {
                 msr!("elr_el2", mrs!("elr_el2") - 4);
@@ -110,7 +110,8 @@ fn data_abort(frame: &mut Frame, core: &Core, syndrome: Syndrome) -> Outcome {
     Outcome::Skip
 }
 
-/// Gives the cell an UNDEFINED exception at the instruction that it executed (Arm ARM DDI 0487, D1.3).
+/// Gives the cell an UNDEFINED exception at the instruction that it executed (Arm ARM DDI 0487,
+/// D1.3).
 #[inline(always)]
 fn inject() {
     /// Class 0 with a 32-bit instruction.

@@ -1,13 +1,14 @@
 //! Exception vectors of EL2 (Arm ARM DDI 0487, D1.4.1) and the way back.
 //!
-//! Eight of the sixteen entries can never be taken: RumKV never selects SP_EL0, and EL1 is always AArch64 (an AArch32
-//! program at EL0 enters by the AArch64 entries, because what counts is the level below EL2). Their place, and what is
-//! left of the 128 bytes of each other entry, holds resident code: every entry is a section of its own, and `link.ld`
-//! fills the gaps.
+//! Eight of the sixteen entries can never be taken: RumKV never selects SP_EL0, and EL1 is always
+//! AArch64 (an AArch32 program at EL0 enters by the AArch64 entries, because what counts is the
+//! level below EL2). Their place, and what is left of the 128 bytes of each other entry, holds
+//! resident code: every entry is a section of its own, and `link.ld` fills the gaps.
 //!
-//! While a cell runs, SP_EL2 is the address of its [`Frame`], so that an entry can store registers at once; handlers
-//! grow the stack down from there. An interrupt that finds two free list registers costs about thirty instructions and
-//! touches four registers; everything else saves all of them and enters Rust.
+//! While a cell runs, SP_EL2 is the address of its [`Frame`], so that an entry can store registers
+//! at once; handlers grow the stack down from there. An interrupt that finds two free list
+//! registers costs about thirty instructions and touches four registers; everything else saves all
+//! of them and enters Rust.
 use core::arch::global_asm;
 use core::mem::offset_of;
 
@@ -15,12 +16,13 @@ use abi::hypercall::{cause, counter};
 
 use super::end::resident_end;
 use super::interrupt::resident_interrupt;
-use super::list::COUNT as LISTS;
+use super::list::ALL as LISTS;
 use super::state::Core;
 
 unsafe extern "C" {
-    /// Zeroes `start` to `end` (multiples of 16), which is init itself, turns RumKV's translation on, and enters the
-    /// cell with what the core's frame holds. Runs with the MMU off, from init, once.
+    /// Zeroes `start` to `end` (multiples of 16), which is init itself, turns RumKV's translation
+    /// on, and enters the cell with what the core's frame holds. Runs with the MMU off, from init,
+    /// once.
     pub(crate) fn resident_release(start: u64, end: u64, sctlr: u64, frame: u64) -> !;
 }
 
@@ -28,7 +30,8 @@ unsafe extern "C" {
 pub(crate) type Release = unsafe extern "C" fn(u64, u64, u64, u64) -> !;
 const _: Release = resident_release;
 
-/// First INTID that the short path takes: 26 up to 1019 are lines; below stand SGIs and GIC maintenance (25).
+/// First INTID that the short path takes: 26 up to 1019 are lines; below stand SGIs and GIC
+/// maintenance (25).
 const FIRST_LINE: u32 = 26;
 const LINES: u32 = 1020 - FIRST_LINE;
 
@@ -160,7 +163,7 @@ global_asm!(
     interrupts = const offset_of!(Core, counters) + 8 * counter::INTERRUPT as usize,
     first = const FIRST_LINE,
     lines = const LINES,
-    lists = const (1 << LISTS) - 1,
+    lists = const LISTS,
     internal = const cause::INTERNAL,
     unexpected = const cause::UNEXPECTED,
     external = const cause::EXTERNAL,

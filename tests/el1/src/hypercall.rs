@@ -7,7 +7,11 @@ pub fn smc(arguments: [u64; 4]) -> [u64; 4] {
     let [mut x0, mut x1, mut x2, mut x3] = arguments;
     // SAFETY: the call changes x0 to x3; what it does to the cell is what the test is about.
     unsafe {
-        asm!("smc #0", inout("x0") x0, inout("x1") x1, inout("x2") x2, inout("x3") x3, options(nostack));
+        asm!(
+            "smc #0",
+            inout("x0") x0, inout("x1") x1, inout("x2") x2, inout("x3") x3,
+            options(nostack)
+        );
     }
     [x0, x1, x2, x3]
 }

@@ -1,8 +1,9 @@
 //! Test kernels at EL1: what a hostile or a measuring kernel does to RumKV.
 //!
-//! Each is entered exactly like Rumpk: EL1h, MMU off, interrupts masked, `x0` the handoff. Each ends in one of two ways:
-//! RumKV ends its cell, which the post-mortem shows; or it writes the Boot Error Buffer (state OFF, code 0 or the number
-//! of what failed, text with figures) and calls PSCI SYSTEM_OFF. A verdict therefore never rests on what was printed.
+//! Each is entered exactly like Rumpk: EL1h, MMU off, interrupts masked, `x0` the handoff. Each
+//! ends in one of two ways: RumKV ends its cell, which the post-mortem shows; or it writes the Boot
+//! Error Buffer (state OFF, code 0 or the number of what failed, text with figures) and calls PSCI
+//! SYSTEM_OFF. A verdict therefore never rests on what was printed.
 #![no_std]
 #![cfg(target_os = "none")]
 #![allow(clippy::inline_always, reason = "what is measured is the one instruction in it")]
@@ -34,7 +35,10 @@ macro_rules! mrs {
         let value: u64;
         // SAFETY: reading a system register touches no memory of Rust's.
         unsafe {
-            core::arch::asm!(concat!("mrs {}, ", $name), out(reg) value, options(nostack, preserves_flags));
+            core::arch::asm!(
+                concat!("mrs {}, ", $name),
+                out(reg) value, options(nostack, preserves_flags)
+            );
         }
         value
     }};
@@ -47,7 +51,10 @@ macro_rules! msr {
         let value: u64 = $value;
         // SAFETY: a test kernel without translation; what it writes concerns itself and RumKV.
         unsafe {
-            core::arch::asm!(concat!("msr ", $name, ", {}"), in(reg) value, options(nostack, preserves_flags));
+            core::arch::asm!(
+                concat!("msr ", $name, ", {}"),
+                in(reg) value, options(nostack, preserves_flags)
+            );
         }
     }};
 }

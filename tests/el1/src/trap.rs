@@ -1,7 +1,8 @@
 //! Vectors of a test kernel.
 //!
-//! An UNDEFINED instruction is counted and skipped, so that a sweep can go on. An interrupt stores the counter with the
-//! vector's first instructions, then is acknowledged and ended by [`on_interrupt`]. Anything else ends the test.
+//! An UNDEFINED instruction is counted and skipped, so that a sweep can go on. An interrupt stores
+//! the counter with the vector's first instructions, then is acknowledged and ended by
+//! [`on_interrupt`]. Anything else ends the test.
 use core::arch::global_asm;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -72,7 +73,8 @@ global_asm!(
 #[unsafe(no_mangle)]
 extern "C" fn el1_synchronous() {
     let esr = mrs!("esr_el1");
-    // Class 0: undefined. The others: there, and refused by EL1's own traps (FP, system registers, SVE, SME).
+    // Class 0: undefined. The others: there, and refused by EL1's own traps (FP, system registers,
+    // SVE, SME).
     match esr >> 26 {
         0 | 0x07 | 0x18 | 0x19 | 0x1D => {
             UNDEFINED.fetch_add(1, Relaxed);
@@ -111,8 +113,8 @@ fn unexpected() -> ! {
     report::fail(999)
 }
 
-/// Lets the virtual timer, which is enabled, interrupt `times` times; least and most ticks from its deadline to the first
-/// instruction of the vector.
+/// Lets the virtual timer, which is enabled, interrupt `times` times; least and most ticks from its
+/// deadline to the first instruction of the vector.
 pub fn timer_latency(times: u64) -> (u64, u64) {
     let ahead = 2000.max(mrs!("cntfrq_el0") / 10_000);
     let (mut least, mut most) = (u64::MAX, 0);

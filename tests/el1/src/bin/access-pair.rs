@@ -12,7 +12,10 @@ fn run() -> ! {
     report::scratch(0, mrs!("cntvct_el0"));
     // SAFETY: the load is refused; if it were not, it would read two words of the distributor.
     unsafe {
-        core::arch::asm!("ldp {}, {}, [{}]", out(reg) _, out(reg) _, in(reg) GICD, options(nostack));
+        core::arch::asm!(
+            "ldp {}, {}, [{}]",
+            out(reg) _, out(reg) _, in(reg) GICD, options(nostack)
+        );
     }
     line!("succeeded");
     report::fail(1)

@@ -1,4 +1,5 @@
-//! Stores to the distributor and advances the address register. Stated end: access without syndrome.
+//! Stores to the distributor and advances the address register. Stated end: access without
+//! syndrome.
 #![no_std]
 #![no_main]
 

@@ -46,8 +46,8 @@ fn run() -> ! {
     report::pass()
 }
 
-/// Ticks of the cheapest of several runs (the emulator's first run of a piece of code is no dearer, but the rounding of
-/// the counter moves).
+/// Ticks of the cheapest of several runs (the emulator's first run of a piece of code is no dearer,
+/// but the rounding of the counter moves).
 fn cost(mut body: impl FnMut()) -> u64 {
     const TIMES: u64 = 64;
     let before = now();

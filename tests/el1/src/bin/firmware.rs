@@ -1,5 +1,5 @@
-//! Firmware calls: PSCI within the own core, every other number NOT_SUPPORTED.
-//! Stated end: BEB OFF with code 0, and, as nothing else can end the cell by then, data access outside the map at
+//! Firmware calls: PSCI within the own core, every other number NOT_SUPPORTED. Stated end: BEB OFF
+//! with code 0, and, as nothing else can end the cell by then, data access outside the map at
 //! 0x6000_0000.
 #![no_std]
 #![no_main]
@@ -86,7 +86,8 @@ fn standby() {
     msr!("cntv_ctl_el0", 0);
 }
 
-/// Without POWER nothing that a cell can say ends it or another; suspends are left out, they would wait.
+/// Without POWER nothing that a cell can say ends it or another; suspends are left out, they would
+/// wait.
 fn fuzz() {
     let rest = u64::from(hard::ALL & !hard::POWER);
     let got = hvc(1, rest);

@@ -1,5 +1,5 @@
-//! Every hypercall with random arguments, and hvc with other immediates. Stated end: BEB OFF with code 0,
-//! and, as the cell pledged POWER away, data access outside the map at 0x6000_0000.
+//! Every hypercall with random arguments, and hvc with other immediates. Stated end: BEB OFF with
+//! code 0, and, as the cell pledged POWER away, data access outside the map at 0x6000_0000.
 #![no_std]
 #![no_main]
 

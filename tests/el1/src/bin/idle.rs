@@ -1,5 +1,5 @@
-//! An idle minute: one wake is armed a minute ahead, the core waits. Only that wake's interrupt may trap. Stated end: OFF
-//! with code 0.
+//! An idle minute: one wake is armed a minute ahead, the core waits. Only that wake's interrupt may
+//! trap. Stated end: OFF with code 0.
 #![no_std]
 #![no_main]
 
@@ -32,7 +32,8 @@ fn run() -> ! {
     expect!(1, woke >= deadline, "woke {} ticks early", deadline - woke);
     for (n, name) in counter::NAMES.iter().enumerate() {
         let times = after[n] - before[n];
-        // The counters are read by hypercalls: those after the n-th of the first reading, up to the n-th of the second.
+        // The counters are read by hypercalls: those after the n-th of the first reading, up to the
+        // n-th of the second.
         let own = match n as u64 {
             counter::INTERRUPT => 1,
             counter::HYPERCALL => counter::COUNT as u64,

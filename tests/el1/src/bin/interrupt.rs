@@ -1,5 +1,6 @@
-//! The virtual timer's latency: ticks from the deadline to the first instruction of the vector, least in scratch word 0,
-//! most in scratch word 1. Run with and without RumKV: the difference is RumKV's share. Stated end: OFF with code 0.
+//! The virtual timer's latency: ticks from the deadline to the first instruction of the vector,
+//! least in scratch word 0, most in scratch word 1. Run with and without RumKV: the difference is
+//! RumKV's share. Stated end: OFF with code 0.
 #![no_std]
 #![no_main]
 

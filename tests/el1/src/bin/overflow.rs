@@ -1,5 +1,5 @@
-//! More interrupts wait than there are list registers: all arrive, each once, the most urgent first. Stated end: OFF with
-//! code 0.
+//! More interrupts wait than there are list registers: all arrive, each once, the most urgent
+//! first. Stated end: OFF with code 0.
 #![no_std]
 #![no_main]
 
@@ -33,7 +33,8 @@ fn shuffle(order: &mut [u32; 16], random: &mut Random) {
 
 /// All SGIs and the timer, sent while interrupts are held back, in an order of sending of its own.
 fn storm(round: u64, order: [u32; 16]) {
-    // The n-th of `order` gets the n-th priority; the timer, in the middle, stands between the eighth and the ninth.
+    // The n-th of `order` gets the n-th priority; the timer, in the middle, stands between the
+    // eighth and the ninth.
     for (n, &intid) in (0_u8..).zip(&order) {
         gic::enable(intid, 0x20 + 0x10 * (n / 2) + 0x08 * (n % 2));
     }

@@ -1,5 +1,6 @@
-//! Pledges the console away, sees that its line is gone and that nothing brings it back, then touches its window.
-//! Stated end: BEB OFF with code 0, and data access outside the map at the window.
+//! Pledges the console away, sees that its line is gone and that nothing brings it back, then
+//! touches its window. Stated end: BEB OFF with code 0, and data access outside the map at the
+//! window.
 #![no_std]
 #![no_main]
 

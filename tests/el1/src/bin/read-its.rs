@@ -1,5 +1,5 @@
-//! Reads the interrupt translation service, whose tables would be written past every map. Stated end: data access
-//! outside the map, at 0x0808_0000.
+//! Reads the interrupt translation service, whose tables would be written past every map. Stated
+//! end: data access outside the map, at 0x0808_0000.
 #![no_std]
 #![no_main]
 

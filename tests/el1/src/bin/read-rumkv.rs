@@ -1,5 +1,5 @@
-//! Reads RumKV's memory. With RumKV as it is the cell ends and the post-mortem names cause and address; in the image that
-//! is built without the check the read succeeds.
+//! Reads RumKV's memory. With RumKV as it is the cell ends and the post-mortem names cause and
+//! address; in the image that is built without the check the read succeeds.
 #![no_std]
 #![no_main]
 

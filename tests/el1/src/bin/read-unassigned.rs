@@ -1,4 +1,5 @@
-//! Reads RAM of the machine that no cell owns. Stated end: data access outside the map, at 0x6000_0000.
+//! Reads RAM of the machine that no cell owns. Stated end: data access outside the map, at
+//! 0x6000_0000.
 #![no_std]
 #![no_main]
 

@@ -1,9 +1,9 @@
-//! Every system register encoding: MRS and MSR with op0 2 and 3, SYS and SYSL with op0 1, generated at run time. Each gives
-//! a value, is undefined or does nothing; afterwards RumKV answers, interrupts arrive, and what a cell may not see reads
-//! zero. Stated end: OFF with code 0.
+//! Every system register encoding: MRS and MSR with op0 2 and 3, SYS and SYSL with op0 1, generated
+//! at run time. Each gives a value, is undefined or does nothing; afterwards RumKV answers,
+//! interrupts arrive, and what a cell may not see reads zero. Stated end: OFF with code 0.
 //!
-//! A write stores back what a read gave, or zero where there is nothing to read; left out is what would end this kernel by
-//! its own doing (see [`own_harm`]).
+//! A write stores back what a read gave, or zero where there is nothing to read; left out is what
+//! would end this kernel by its own doing (see [`own_harm`]).
 #![no_std]
 #![no_main]
 
@@ -71,7 +71,8 @@ fn execute(instruction: u32, value: u64) -> (u64, bool) {
     // SAFETY: as above, the word behind it.
     unsafe { code.add(1).write_volatile(RETURN) };
     let mut x0 = value;
-    // SAFETY: an instruction that may change x0, the flags and system state that `own_harm` does not list, then a return.
+    // SAFETY: an instruction that may change x0, the flags and system state that `own_harm` does
+    // not list, then a return.
     unsafe {
         core::arch::asm!(
             "dc cvau, {code}", "dsb ish", "ic ivau, {code}", "dsb ish", "isb",
@@ -82,8 +83,8 @@ fn execute(instruction: u32, value: u64) -> (u64, bool) {
     (x0, trap::UNDEFINED.load(Relaxed) != before)
 }
 
-/// Writes by which this kernel would only harm itself: MDSCR_EL1 and debug authentication aside, the registers that
-/// decide where it runs.
+/// Writes by which this kernel would only harm itself: MDSCR_EL1 and debug authentication aside,
+/// the registers that decide where it runs.
 fn own_harm(at: u32) -> bool {
     const SCTLR_EL1: u32 = encoding(3, 0, 1, 0, 0);
     const SPSEL: u32 = encoding(3, 0, 4, 2, 0);

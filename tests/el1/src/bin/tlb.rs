@@ -1,5 +1,5 @@
-//! TLB maintenance as RumKV counts it: 100 invalidations, then the counter goes to scratch word 0. Under
-//! `rumkv-count-tlb` it is 100, under `rumkv` 0. Stated end: OFF with code 0.
+//! TLB maintenance as RumKV counts it: 100 invalidations, then the counter goes to scratch word 0.
+//! Under `rumkv-count-tlb` it is 100, under `rumkv` 0. Stated end: OFF with code 0.
 #![no_std]
 #![no_main]
 
