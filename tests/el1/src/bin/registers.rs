@@ -64,12 +64,10 @@ fn run() -> ! {
 
 /// Executes an instruction with x0 = `value`; what x0 is then, and whether it was undefined.
 fn execute(instruction: u32, value: u64) -> (u64, bool) {
-    let code = &raw mut CODE as *mut u32;
+    let code = (&raw mut CODE).cast::<[u32; 2]>();
     let before = trap::UNDEFINED.load(Relaxed);
     // SAFETY: the page is this kernel's, and one core runs.
-    unsafe { code.write_volatile(instruction) };
-    // SAFETY: as above, the word behind it.
-    unsafe { code.add(1).write_volatile(RETURN) };
+    unsafe { code.write_volatile([instruction, RETURN]) };
     let mut x0 = value;
     // SAFETY: an instruction that may change x0, the flags and system state that `own_harm` does
     // not list, then a return.
@@ -95,9 +93,9 @@ fn own_harm(at: u32) -> bool {
 /// What a cell may not see.
 fn hidden() {
     let pfr0 = mrs!("id_aa64pfr0_el1");
-    expect!(1, pfr0 & 0xF == 1 && pfr0 >> 8 & 0xFF == 0, "ID_AA64PFR0_EL1 {pfr0:#x}");
+    expect!(1, pfr0 & 0xFF0F == 1, "ID_AA64PFR0_EL1 {pfr0:#x}");
     let dfr0 = mrs!("id_aa64dfr0_el1");
-    expect!(2, dfr0 >> 4 & 0xFF == 0 && dfr0 >> 32 & 0xF == 0, "ID_AA64DFR0_EL1 {dfr0:#x}");
+    expect!(2, dfr0 & 0xF_0000_0FF0 == 0, "ID_AA64DFR0_EL1 {dfr0:#x}");
     for (at, name) in [
         (encoding(3, 3, 9, 12, 0), "PMCR_EL0"),
         (encoding(3, 0, 9, 9, 0), "PMSCR_EL1"),
