@@ -186,42 +186,52 @@ impl Ends {
         want::READABLE | ring
     }
 
-    /// Waits for the doorbell, ringing first where that is due.
-    fn wait(&mut self, deadline: Option<u64>) -> Result<()> {
+    /// Waits for the doorbell, ringing first where that is due, and is awake again. `false`: the peer went.
+    fn wait(&mut self, deadline: Option<u64>) -> Result<bool> {
         let wanted = self.want();
-        wait::one(self.slot, wanted, deadline)
+        let found = wait::found(self.slot, wanted, deadline);
+        self.awake();
+        match found {
+            Ok(found) => Ok(found & want::DEAD == 0),
+            // The doorbell that was to be rung first is nobody's.
+            Err(Error::Gone) => Ok(false),
+            Err(e) => Err(e),
+        }
     }
 
     /// Puts a message into the ring, waits while it is full, and rings.
     pub fn send(&mut self, slot: &Slot) -> Result<()> {
+        let mut there = true;
         loop {
             match self.push(slot) {
-                Err(Error::Full) => {}
                 Ok(()) => return self.ring(),
+                Err(Error::Full) if !there => return Err(Error::Gone),
+                Err(Error::Full) => {}
                 Err(e) => return Err(e),
             }
             if self.sleep_for_room() {
-                let waited = self.wait(None);
-                self.awake();
-                waited?;
+                there = self.wait(None)?;
             }
         }
     }
 
-    /// Takes a message; waits until there is one or the absolute `deadline` (ns) has passed.
+    /// Takes a message; waits until there is one or the absolute `deadline` (ns) has passed. What the peer
+    /// sent before it went is still received; then [`Error::Gone`].
     pub fn recv(&mut self, deadline: Option<u64>) -> Result<Slot> {
+        let mut there = true;
         loop {
             match self.pop() {
-                Err(Error::Empty) => {}
-                other => {
-                    self.ring()?;
-                    return other;
+                Ok(slot) => {
+                    // A peer that went needs no ringing.
+                    let _ = self.ring();
+                    return Ok(slot);
                 }
+                Err(Error::Empty) if !there => return Err(Error::Gone),
+                Err(Error::Empty) => {}
+                Err(e) => return Err(e),
             }
             if self.sleep_for_message() {
-                let waited = self.wait(deadline);
-                self.awake();
-                waited?;
+                there = self.wait(deadline)?;
             }
         }
     }

@@ -51,9 +51,15 @@ impl Default for List {
     }
 }
 
-/// Waits for one slot; [`Error::Gone`] where the slot is dead.
-pub fn one(slot: u8, wanted: u8, deadline: Option<u64>) -> Result<()> {
+/// Waits for one slot; the value is what was found, bits of [`want`] with [`want::DEAD`] beside them where the other
+/// side went. [`Error::Gone`] for a void capability.
+pub fn found(slot: u8, wanted: u8, deadline: Option<u64>) -> Result<u8> {
     let mut list = [on(slot, wanted)];
     sys::wait(&mut list, deadline)?;
-    if list[0].got & want::DEAD == 0 { Ok(()) } else { Err(Error::Gone) }
+    if list[0].got == want::DEAD { Err(Error::Gone) } else { Ok(list[0].got) }
+}
+
+/// As [`found`], for who asks the object itself afterwards.
+pub fn one(slot: u8, wanted: u8, deadline: Option<u64>) -> Result<()> {
+    found(slot, wanted, deadline).map(drop)
 }
