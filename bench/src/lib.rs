@@ -1,1 +1,102 @@
+//! What the programs that measure share: the counter, and a call between two readings of it.
+//!
+//! With `-icount shift=0` and a counter of 1 GHz a tick is one instruction of the guest. All figures are differences of two
+//! readings, less what two adjacent readings differ by.
 #![no_std]
+
+use core::arch::asm;
+use rt::sys;
+
+/// The counter, in ticks.
+#[inline]
+pub fn counter() -> u64 {
+    let now: u64;
+    // SAFETY: EL0 may read the virtual counter (CNTKCTL_EL1.EL0VCTEN).
+    unsafe { asm!("mrs {}, CNTVCT_EL0", out(reg) now, options(nostack)) };
+    now
+}
+
+/// What two adjacent readings differ by.
+#[must_use]
+pub fn overhead() -> u64 {
+    let (a, b): (u64, u64);
+    // SAFETY: as in `counter`.
+    unsafe { asm!("mrs {}, CNTVCT_EL0", "mrs {}, CNTVCT_EL0", out(reg) a, out(reg) b) };
+    b - a
+}
+
+/// Counter before the call, after it, and the call's status.
+#[derive(Clone, Copy, Debug)]
+pub struct Timed {
+    /// Before the branch to the entry.
+    pub before: u64,
+    /// After the return.
+    pub after: u64,
+    /// What the call returned.
+    pub status: isize,
+}
+
+/// Address of entry `number`.
+#[must_use]
+pub fn entry(number: usize) -> usize {
+    sys::table().map_or(0, |t| t.entries[number] as usize)
+}
+
+/// Calls an entry between two readings, with nothing else between them.
+///
+/// # Safety
+/// `entry` is one of the SysTable's, and memory that the arguments let the kernel write is not in use.
+#[must_use]
+pub unsafe fn timed(entry: usize, args: [usize; 3]) -> Timed {
+    let (before, after, status): (u64, u64, isize);
+    // SAFETY: a call by the C convention; the caller answers for the arguments.
+    unsafe {
+        asm!(
+            "mrs x20, CNTVCT_EL0",
+            "blr x21",
+            "mrs x22, CNTVCT_EL0",
+            in("x21") entry,
+            inout("x0") args[0] => status,
+            inout("x1") args[1] => _,
+            inout("x2") args[2] => _,
+            out("x20") before,
+            out("x22") after,
+            clobber_abi("C"),
+        );
+    }
+    Timed { before, after, status }
+}
+
+/// As [`timed`], and FP/SIMD registers are in use on both sides of the call.
+///
+/// # Safety
+/// As for [`timed`].
+#[must_use]
+pub unsafe fn timed_floating(entry: usize, args: [usize; 3]) -> Timed {
+    let (before, after, status): (u64, u64, isize);
+    // SAFETY: as in `timed`; d8 is changed and declared.
+    unsafe {
+        asm!(
+            "fmov d8, #1.0",
+            "mrs x20, CNTVCT_EL0",
+            "blr x21",
+            "fadd d8, d8, d8",
+            "mrs x22, CNTVCT_EL0",
+            in("x21") entry,
+            inout("x0") args[0] => status,
+            inout("x1") args[1] => _,
+            inout("x2") args[2] => _,
+            out("x20") before,
+            out("x22") after,
+            out("d8") _,
+            clobber_abi("C"),
+        );
+    }
+    Timed { before, after, status }
+}
+
+/// The median, which is the figure; the list is sorted.
+pub fn median(samples: &mut [u64]) -> u64 {
+    samples.sort_unstable();
+    samples.get(samples.len() / 2).copied().unwrap_or(0)
+}

@@ -50,8 +50,12 @@ impl<M: Machine> Kernel<M> {
             self.machine.retire(space);
         }
         self.memory.give(domain.extent.0, domain.extent.1);
-        if domain.carved != 0 {
+        if domain.carved != 0 && domain.parent != NONE {
             self.sched.give_back(domain.parent, domain.carved);
+        }
+        // What its children still hold was this domain's; the next one in its place has no claim to it.
+        for child in self.domains.iter_mut().filter(|d| d.parent == id) {
+            child.parent = NONE;
         }
         if self.domain == id {
             self.domain = NONE;

@@ -15,7 +15,8 @@ pub struct Wait {
     pub list: UserAddr,
     /// Absolute, ns; `u64::MAX` never.
     pub deadline: u64,
-    pub entries: [WaitEntry; WAIT_MAX],
+    /// As they stand in the fiber's memory.
+    pub entries: [[u8; WaitEntry::SIZE]; WAIT_MAX],
 }
 
 /// One place of the fiber table.
@@ -60,7 +61,7 @@ impl<M: Machine> Fiber<M> {
             timed_out: false,
             list: UserAddr(0),
             deadline: 0,
-            entries: [WaitEntry { slot: 0, want: 0, got: 0, zero: 0 }; WAIT_MAX],
+            entries: [[0; WaitEntry::SIZE]; WAIT_MAX],
         },
         id: 0,
         state: 0,

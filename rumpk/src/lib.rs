@@ -33,3 +33,6 @@ mod trap;
 pub use boot::Application;
 pub use kernel::Kernel;
 pub use panic_record::record;
+
+#[cfg(test)]
+mod host_tests;

@@ -86,6 +86,7 @@ impl Harmonic {
     }
 
     /// A fiber of the domain became ready. Where others of it are already, nothing changes.
+    #[inline]
     pub fn wake(&mut self, id: u8, now: u64) {
         if !self.is_present(id) || self.awake & bit(id) != 0 {
             return;
@@ -114,16 +115,32 @@ impl Harmonic {
     }
 
     /// Puts the domain into the sets that its state says.
+    #[inline]
     pub(crate) fn enlist(&mut self, id: u8) {
-        let (awake, domain) = (self.awake & bit(id), *self.at(id));
-        let s = usize::from(domain.spectrum);
+        let awake = self.awake & bit(id);
+        let domain = self.at(id);
+        let s = usize::from(domain.spectrum & 3);
         let (ready, throttled) = if domain.energy > 0 { (awake, 0) } else { (0, awake) };
         self.ready[s] = self.ready[s] & !bit(id) | ready;
         self.throttled[s] = self.throttled[s] & !bit(id) | throttled;
     }
 
     /// Throttled domains whose debt the windows up to `now` have paid become ready. [`Self::pick`] does it too.
+    #[inline]
     pub fn refill_due(&mut self, now: u64) {
+        if self.any_throttled() {
+            self.refill(now);
+        }
+    }
+
+    /// Whether anybody waits for a refill: on nearly every path nobody does.
+    #[inline]
+    fn any_throttled(&self) -> bool {
+        self.throttled[1] | self.throttled[2] | self.throttled[3] != 0
+    }
+
+    #[cold]
+    fn refill(&mut self, now: u64) {
         for s in 1..4 {
             for id in ids(self.throttled[s]) {
                 if self.at(id).deadline <= now {
@@ -137,12 +154,16 @@ impl Harmonic {
     /// The domain to run: the highest spectrum with one that is ready, inside it the earliest deadline,
     /// among equals the next one in turn. `None`: the core sleeps until [`Self::next_event`] or an interrupt.
     pub fn pick(&mut self, now: u64) -> Option<Choice> {
-        if self.throttled != [0; 4] {
-            self.refill_due(now);
-        }
-        let Some(s) = (0..4).rev().find(|&s| self.ready[s] != 0) else {
-            self.running = None;
-            return None;
+        self.refill_due(now);
+        let s = match self.ready {
+            [_, _, _, photon] if photon != 0 => 3,
+            [_, _, matter, _] if matter != 0 => 2,
+            [_, gravity, ..] if gravity != 0 => 1,
+            [void, ..] if void != 0 => 0,
+            _ => {
+                self.running = None;
+                return None;
+            }
         };
         let id = self.earliest(self.ready[s], self.last[s]);
         self.last[s] = id;
@@ -155,7 +176,15 @@ impl Harmonic {
         Some(Choice { id, until })
     }
 
+    #[inline]
     fn earliest(&self, set: u64, last: u8) -> u8 {
+        if set.is_power_of_two() {
+            return set.trailing_zeros() as u8;
+        }
+        self.earliest_of_several(set, last)
+    }
+
+    fn earliest_of_several(&self, set: u64, last: u8) -> u8 {
         let later = set & (u64::MAX << (last % 64) << 1);
         let mut best = (u64::MAX, 0);
         let mut found = false;
@@ -230,7 +259,13 @@ impl Harmonic {
     ///
     /// Refills in the running spectrum or below it are found at the next scheduling point, without a timer.
     #[must_use]
+    #[inline]
     pub fn next_event(&self, _now: u64) -> u64 {
+        if self.any_throttled() { self.next_refill() } else { u64::MAX }
+    }
+
+    #[cold]
+    fn next_refill(&self) -> u64 {
         let above = self.running.map_or(0, |id| usize::from(self.at(id).spectrum) + 1);
         let mut next = u64::MAX;
         for s in above..4 {
@@ -246,7 +281,13 @@ impl Harmonic {
     #[must_use]
     pub fn outranked(&self, running: u8) -> bool {
         let above = usize::from(self.at(running).spectrum) + 1;
-        self.ready[above.min(4)..].iter().any(|&set| set != 0)
+        let [_, gravity, matter, photon] = self.ready;
+        match above {
+            1 => gravity | matter | photon != 0,
+            2 => matter | photon != 0,
+            3 => photon != 0,
+            _ => false,
+        }
     }
 
     /// Whether `woken` is ready and of a higher spectrum than `running`.

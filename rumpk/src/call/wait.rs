@@ -1,7 +1,7 @@
 //! `wait(list, n, &deadline)`: the only call that waits for other fibers.
 use crate::kernel::{FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, single};
-use abi::call::{Error, WAIT_MAX, WaitEntry, want};
+use abi::call::{Error, WAIT_MAX, want};
 use abi::cap::verb;
 use abi::stats::state;
 use arch::{Frame, Machine, UserAddr};
@@ -13,11 +13,17 @@ impl<M: Machine> Kernel<M> {
         if count > WAIT_MAX {
             return Err(Error::TooBig.into());
         }
-        let mut bytes = [0; WAIT_MAX * WaitEntry::SIZE];
-        let bytes = &mut bytes[..count * WaitEntry::SIZE];
-        self.machine.copy_in(list, bytes)?;
+        let place = self.current as usize % FIBERS;
+        let entries = &mut self.fibers[place].wait.entries[..count];
+        self.machine.copy_in(list, entries.as_flattened_mut())?;
         // What cannot be written back later is refused now.
-        self.machine.copy_out(list, bytes)?;
+        self.machine.copy_out(list, entries.as_flattened())?;
+        for [_, want, got, zero] in entries {
+            *got = 0;
+            if *want & !KNOWN != 0 || *zero != 0 {
+                return Err(Error::BadCall.into());
+            }
+        }
         let deadline = if deadline == 0 {
             u64::MAX
         } else {
@@ -26,13 +32,6 @@ impl<M: Machine> Kernel<M> {
             u64::from_le_bytes(at)
         };
         let wait = &mut self.fiber_mut().wait;
-        for (to, from) in wait.entries.iter_mut().zip(bytes.chunks_exact(WaitEntry::SIZE)) {
-            let [slot, want, _, zero] = [from[0], from[1], from[2], from[3]];
-            if want & !KNOWN != 0 || zero != 0 {
-                return Err(Error::BadCall.into());
-            }
-            *to = WaitEntry { slot, want, got: 0, zero };
-        }
         (wait.list, wait.count, wait.deadline) = (list, count as u8, deadline);
         self.sched.cooperated(self.domain);
         self.ring_first(count)?;
@@ -61,11 +60,11 @@ impl<M: Machine> Kernel<M> {
     /// Rings the doorbells that the list asks for.
     fn ring_first(&mut self, count: usize) -> Result<(), crate::object::Stop> {
         for i in 0..count {
-            let entry = self.fiber().wait.entries[i];
-            if entry.want & want::RING != 0 {
+            let [slot, wants, ..] = self.fiber().wait.entries[i];
+            if wants & want::RING != 0 {
                 let price = abi::call::COST_J[abi::call::number::SEND] as u64 * 1000;
                 self.sched.spend(self.domain, price);
-                let cap = self.lookup_for(entry.slot as usize, verb::SEND)?;
+                let cap = self.lookup_for(slot as usize, verb::SEND)?;
                 self.doorbell(cap.object)?;
             }
         }
@@ -82,22 +81,17 @@ impl<M: Machine> Kernel<M> {
         let count = self.fibers[place].wait.count as usize;
         let mut ready = 0;
         for i in 0..count {
-            let entry = self.fibers[place].wait.entries[i];
-            let got = self.probe(entry, place);
-            self.fibers[place].wait.entries[i].got = got;
+            let [slot, wants, ..] = self.fibers[place].wait.entries[i];
+            let got = self.probe(slot, wants, place);
+            self.fibers[place].wait.entries[i][2] = got;
             ready += usize::from(got != 0);
         }
         if ready == 0 && !self.fibers[place].wait.timed_out {
             return false;
         }
         self.fibers[place].wait.active = false;
-        let mut bytes = [0; WAIT_MAX * WaitEntry::SIZE];
         let wait = &self.fibers[place].wait;
-        for (to, from) in bytes.chunks_exact_mut(WaitEntry::SIZE).zip(&wait.entries[..count]) {
-            to.copy_from_slice(&from.encode());
-        }
-        let list = wait.list;
-        let written = self.machine.copy_out(list, &bytes[..count * WaitEntry::SIZE]);
+        let written = self.machine.copy_out(wait.list, wait.entries[..count].as_flattened());
         let fiber = &mut self.fibers[place];
         // The value of a wait that ends at once.
         fiber.wait.count = ready as u8;
@@ -111,9 +105,9 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Which wants of an entry hold now; registers the fiber with the object if none does.
-    fn probe(&mut self, entry: WaitEntry, place: usize) -> u8 {
-        let wants = entry.want & !want::RING;
-        let Ok(cap) = self.fibers[place].caps.get(entry.slot as usize).copied() else {
+    fn probe(&mut self, slot: u8, wants: u8, place: usize) -> u8 {
+        let wants = wants & !want::RING;
+        let Ok(cap) = self.fibers[place].caps.get(slot as usize).copied() else {
             return want::DEAD;
         };
         let index = cap.object as usize % OBJECTS;

@@ -1,0 +1,40 @@
+//! The other domain: wakes, notes when, and answers.
+#![no_std]
+#![no_main]
+
+use abi::call::{WaitEntry, number, want};
+use bench::{entry, timed, timed_floating};
+use rt::channel::Channel;
+
+/// Ask for the time of waking, with FP registers in use or not, and for an answer.
+const WAKE: u16 = 1;
+const WAKE_FLOATING: u16 = 2;
+const REQUEST: u16 = 3;
+
+fn main() -> usize {
+    let Ok(channel) = Channel::find(0x1_0001, 0) else { return 2 };
+    let Ok(mut ends) = channel.map() else { return 3 };
+    let wait = entry(number::WAIT);
+    let mut kind = WAKE;
+    loop {
+        let ring = if kind == REQUEST { want::RING } else { 0 };
+        let list = WaitEntry { slot: ends.slot(), want: want::READABLE | ring, got: 0, zero: 0 };
+        let list = core::cell::UnsafeCell::new(list);
+        let args = [list.get() as usize, 1, 0];
+        let floating = kind == WAKE_FLOATING;
+        // SAFETY: the kernel writes the entry, which is a cell.
+        let t = unsafe { if floating { timed_floating(wait, args) } else { timed(wait, args) } };
+        if t.status != 0 {
+            return 4;
+        }
+        while let Ok((asked, arg)) = ends.pop_word() {
+            kind = asked;
+            let answer = if asked == REQUEST { arg } else { t.after };
+            if ends.push_word(asked, answer).is_err() {
+                return 5;
+            }
+        }
+    }
+}
+
+rt::entry!(main, kdl: "name \"bench-peer\"\nversion 1\nkind \"npk\"\nspectrum \"photon\"\nenergy 400\npledge \"STDIO\"\npolicy \"never\"\nstack \"16K\"\nheap \"0\"\nfibers 1\ndevices 0\nchannels 1\n");

@@ -1,0 +1,262 @@
+//! The kernel on the machine in memory: the tests play the fibers.
+extern crate std;
+use crate::Kernel;
+use crate::kernel::NONE;
+use abi::PAGE;
+use abi::boot::{
+    Beb, CellManifest, HANDOFF_MAGIC, Handoff, MANIFEST_MAGIC, SERVICE_INIT, Service, beb, virt,
+};
+use abi::call::{Error, NO_SLOT, SPAWN_IMAGE, Spawn, Time, WaitEntry, number as n, tick_op, want};
+use abi::cap::{R, W, X, slot};
+use abi::image::{ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, Segment, VERSION};
+use abi::pledge;
+use abi::stats::{end, state};
+use arch::host::{Host, Stopped};
+use arch::{Frame, Machine, Trap};
+use std::boxed::Box;
+use std::vec::Vec;
+
+const P: usize = PAGE;
+/// First instruction of the image, so that a fetch can be told from zeros.
+const CODE: &[u8; 4] = b"code";
+
+/// An image of a page of code and a page of data, with one relocation at the start of the data.
+fn image(mask: u64) -> Vec<u8> {
+    let segment = |addr, offset, perms| Segment {
+        addr,
+        mem_len: P as u64,
+        offset,
+        file_len: 16,
+        perms,
+        zero: 0,
+    };
+    let text = segment(0, 512, u32::from(R | X));
+    let data = segment(P as u64, 528, u32::from(R | W));
+    let mut manifest = ImageManifest::zeroed();
+    (manifest.magic, manifest.pledge, manifest.stack) = (MAGIC, mask, P as u64);
+    let mut head = ImageHeader::zeroed();
+    (head.magic, head.version, head.arch) = (MAGIC, VERSION, ARCH_AARCH64);
+    (head.file_len, head.mem_len) = (1024, 2 * P as u64);
+    (head.segments, head.segment_count) = (96, 2);
+    (head.manifest, head.manifest_len) = (160, 128);
+    (head.relocations, head.relocation_count) = (288, 1);
+    let mut file = Vec::new();
+    file.extend(head.encode());
+    file.extend(text.encode());
+    file.extend(data.encode());
+    file.extend(manifest.encode());
+    file.extend((P as u32).to_le_bytes());
+    file.resize(512, 0);
+    file.extend(CODE);
+    file.resize(528, 0);
+    file.extend(8u64.to_le_bytes());
+    file.resize(1024, 0);
+    file
+}
+
+fn archive(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut out = Vec::new();
+    for (name, bytes) in files {
+        let mut head = [0; 512];
+        head[..name.len()].copy_from_slice(name.as_bytes());
+        head[124..135].copy_from_slice(std::format!("{:011o}", bytes.len()).as_bytes());
+        head[148..156].fill(b' ');
+        head[156] = b'0';
+        head[257..265].copy_from_slice(b"ustar\x0000");
+        let sum: u32 = head.iter().map(|&b| u32::from(b)).sum();
+        head[148..156].copy_from_slice(std::format!("{sum:06o}\0 ").as_bytes());
+        out.extend(head);
+        out.extend(bytes);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
+}
+
+fn cell_manifest() -> Vec<u8> {
+    let service = Service {
+        name: abi::name("init"),
+        image: abi::name("Boot/bin/init"),
+        pledge: 2 << pledge::SPECTRUM_SHIFT | pledge::STDIO | pledge::EXEC | pledge::RPATH,
+        energy: 2000,
+        flags: SERVICE_INIT,
+        ..Service::zeroed()
+    };
+    let len = (CellManifest::SIZE + Service::SIZE) as u32;
+    let head = CellManifest {
+        magic: MANIFEST_MAGIC,
+        version: 1,
+        size: 32,
+        total_len: len,
+        services: 1,
+        text: len,
+        ..CellManifest::zeroed()
+    };
+    [&head.encode()[..], &service.encode()[..]].concat()
+}
+
+/// A cell that runs subject zero, whose image `Boot/bin/child` is there too.
+fn boot() -> Box<Kernel<Host>> {
+    let mask = 2 << pledge::SPECTRUM_SHIFT | pledge::BITS;
+    let archive = archive(&[("Boot/bin/init", image(mask)), ("Boot/bin/child", image(mask))]);
+    let manifest = cell_manifest();
+    let mut host = Host::new(virt::CELL0, 16 << 20);
+    host.bytes_mut(virt::ARCHIVE, archive.len()).copy_from_slice(&archive);
+    host.bytes_mut(virt::MANIFEST, manifest.len()).copy_from_slice(&manifest);
+    let handoff = Handoff {
+        magic: HANDOFF_MAGIC,
+        version: 1,
+        archive: virt::ARCHIVE,
+        archive_len: archive.len() as u64,
+        manifest: virt::MANIFEST,
+        manifest_len: manifest.len() as u64,
+        beb: virt::BEB,
+        beb_len: virt::BEB_LEN,
+        ..Handoff::zeroed()
+    };
+    let mut kernel = Box::new(Kernel::new(Host::OFF));
+    kernel.boot(host, &handoff, None);
+    kernel.schedule();
+    kernel
+}
+
+fn pc(k: &Kernel<Host>) -> u64 {
+    k.fiber().frame.pc()
+}
+
+/// A call of the current fiber; the result is its own only if it goes on at once.
+fn call(k: &mut Kernel<Host>, number: usize, args: [usize; 6]) -> (isize, usize) {
+    let caller = k.current as usize;
+    let answer = k.call(number, &args);
+    if answer.status <= 0 {
+        return (answer.status, answer.value);
+    }
+    k.schedule();
+    k.fibers[caller].frame.result()
+}
+
+fn refused(error: Error) -> (isize, usize) {
+    (error as isize, 0)
+}
+
+/// How the machine stopped while `f` ran.
+fn stopped(f: impl FnOnce()) -> Option<Stopped> {
+    let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).err()?;
+    payload.downcast_ref().copied()
+}
+
+fn fault(cause: u8) -> Trap {
+    Trap::Fault { cause, address: 0x1234, syndrome: 0 }
+}
+
+#[test]
+fn subject_zero_runs_at_its_entry_with_its_own_memory() {
+    let mut k = boot();
+    let at = pc(&k);
+    let mut code = [0; 4];
+    assert_eq!((k.machine.fetch(at, &mut code), &code), (Ok(()), CODE));
+    let mut word = [0; 8];
+    assert_eq!(k.machine.load(at + P as u64, &mut word), Ok(()));
+    assert_eq!(u64::from_le_bytes(word), at + 8, "relocated");
+    assert!(k.machine.store(at, b"x").is_err(), "its own text");
+    let sp = k.fiber().frame.sp();
+    assert_eq!(k.machine.store(sp - 16, b"stack"), Ok(()));
+    assert!(k.machine.fetch(sp - 16, &mut code).is_err(), "its own stack");
+    assert!(k.machine.store(sp.next_multiple_of(P as u64), b"x").is_err(), "guard page");
+    assert!(k.machine.load(virt::KERNEL, &mut word).is_err());
+    assert!(k.machine.load(virt::MANIFEST, &mut word).is_err(), "without DEVICE or AUDIT");
+    assert_eq!(k.machine.load(virt::SYSTABLE, &mut word), Ok(()));
+    assert!(k.machine.store(virt::SYSTABLE, &word).is_err());
+    assert_eq!(k.machine.stale(), []);
+}
+
+#[test]
+fn a_wait_sleeps_until_its_deadline_and_costs_one_timer() {
+    let mut k = boot();
+    let data = pc(&k) + P as u64;
+    let list = WaitEntry { slot: slot::CLOCK, want: want::EVENT, got: 0, zero: 0 };
+    k.machine.store(data + 64, &list.encode()).expect("own data");
+    k.machine.store(data + 72, &70_000_000u64.to_le_bytes()).expect("own data");
+    let args = [(data + 64) as usize, 1, (data + 72) as usize, 0, 0, 0];
+    assert_eq!(call(&mut k, n::WAIT, args), refused(Error::TimedOut));
+    assert_eq!((k.machine.now(), k.counters.timer, k.counters.idles), (70_000_000, 1, 1));
+    let record = (data + 128) as usize;
+    assert_eq!(call(&mut k, n::TICK, [slot::CLOCK.into(), tick_op::TIME, record, 0, 0, 0]), (0, 0));
+    let mut time = [0; Time::SIZE];
+    k.machine.load(record as u64, &mut time).expect("own data");
+    assert_eq!(Time::decode(&time).map(|t| t.now), Some(70_000_000));
+}
+
+#[test]
+fn a_fault_of_subject_zero_stops_the_cell_and_says_so() {
+    let mut k = boot();
+    let how = stopped(|| {
+        k.trap(&fault(end::PAGE_FAULT));
+    });
+    assert_eq!(how, Some(Stopped::Off));
+    let beb = Beb::decode(k.machine.bytes(virt::BEB, Beb::SIZE)).expect("whole");
+    assert_eq!((beb.state, beb.code), (beb::NO_SUBJECT, 1));
+    assert!(abi::text(k.machine.bytes(virt::BEB + 64, 60)).contains("page fault"));
+}
+
+/// Spawns `Boot/bin/child` from subject zero's data; the status and value of the call.
+fn spawn(k: &mut Kernel<Host>) -> (isize, usize) {
+    let data = pc(k) + P as u64;
+    let wish = Spawn {
+        op: SPAWN_IMAGE,
+        channel_slot: NO_SLOT,
+        pledge: u64::MAX,
+        energy: 10,
+        name: abi::name("child"),
+        ..Spawn::zeroed()
+    };
+    k.machine.store(data + 256, &wish.encode()).expect("own data");
+    let args = [slot::FACTORY.into(), (data + 256) as usize, Spawn::SIZE, 0, 0, 0];
+    call(k, n::SPAWN, args)
+}
+
+/// Lets the current fiber yield until another one runs; its place.
+fn until_other(k: &mut Kernel<Host>, than: u8) -> u8 {
+    for _ in 0..100 {
+        if k.current != than {
+            return k.current;
+        }
+        k.machine.advance(2_000_000);
+        k.call(n::YIELD, &[0; 6]);
+        k.schedule();
+    }
+    panic!("nobody else runs");
+}
+
+/// Children come and go under the same few tags and in the same memory: nothing of a dead one is ever seen, nothing leaks.
+#[test]
+fn the_dead_leave_nothing_behind() {
+    let mut k = boot();
+    let init = k.current;
+    let free = k.memory.free();
+    let budget = k.sched.budget(k.domain);
+    for round in 0..200u64 {
+        // Spawning costs more than a window's energy: without a yield in it this would be a strike.
+        assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
+        let (status, child_slot) = spawn(&mut k);
+        assert_eq!(status, 0, "round {round}");
+        let child = until_other(&mut k, init);
+        let at = pc(&k) + P as u64;
+        let mut secret = [0; 8];
+        assert_eq!(k.machine.load(at + 1024, &mut secret), Ok(()));
+        assert_eq!(secret, [0; 8], "round {round}: memory of a dead one");
+        k.machine.store(at + 1024, &round.to_le_bytes()).expect("own data");
+        k.trap(&fault(end::ILLEGAL));
+        assert_eq!(k.machine.stale(), [], "round {round}");
+        assert_eq!(until_other(&mut k, child), init);
+        assert_eq!(k.fibers[child as usize].state, state::ENDED);
+        let buffer = (pc(&k) + 2048 + P as u64) as usize;
+        for from in [slot::EVENTS.into(), child_slot] {
+            assert_eq!(call(&mut k, n::RECV, [from, buffer, 64, 0, 0, 0]).0, 0, "slot {from}");
+        }
+        call(&mut k, n::MASK, [child_slot, 0, 0, 0, 0, 0]);
+        assert_eq!((k.memory.free(), k.sched.budget(k.domain)), (free, budget), "round {round}");
+    }
+    assert_eq!(k.machine.active_lines(), []);
+    assert_ne!(k.current, NONE);
+}
