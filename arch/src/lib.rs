@@ -10,7 +10,7 @@ pub use contract::{BadAddress, Frame, Machine, Memory, NoTable, TIMER, TablePool
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub mod aarch64;
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
-pub use aarch64::{Aarch64 as Current, CoreCell};
+pub use aarch64::{Aarch64 as Current, CoreCell, direct_entry};
 
 #[cfg(not(target_os = "none"))]
 extern crate std;
