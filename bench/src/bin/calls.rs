@@ -73,6 +73,8 @@ fn main() -> usize {
     println!("figure ring-message {} instructions", message(&slot));
     slot.len = 48;
     println!("figure ring-message-full {} instructions", message(&slot));
+    let Ok(system) = rt::stats::system() else { return 1 };
+    println!("figure boot-to-first-npl {} us", system.first_npl.div_ceil(1000));
     0
 }
 
