@@ -1,7 +1,7 @@
 //! The interrupt controller as a kernel uses it (Arm IHI 0069).
 use abi::boot::virt::{GICD, GICR, VTIMER_INTID};
 
-use crate::memory::{write8, write32};
+use crate::memory::{read32, write8, write32};
 use crate::{instruction, msr};
 
 /// The virtual timer's line.
@@ -34,8 +34,18 @@ pub const fn frame(intid: u32) -> u64 {
     if intid < 32 { SGI_FRAME } else { GICD }
 }
 
-/// Turns the interface on, every line allowed.
+/// Offset of a redistributor's wake register; bit 1: asleep, bit 2: its interface is.
+const WAKER: u64 = 0x14;
+/// Distributor control without security states: group 1 on, affinity routing.
+const CTLR_ON: u32 = 0x12;
+
+/// Turns the interface on, every line allowed. What RumKV has set for its cells, and does not let
+/// them change, a kernel without it finds as reset left it.
 pub fn begin() {
+    write32(GICR + WAKER, 0);
+    while read32(GICR + WAKER) & 4 != 0 {}
+    write32(GICD, CTLR_ON);
+    write32(SGI_FRAME + IGROUPR, !0);
     msr!("icc_sre_el1", 7);
     instruction!("isb");
     msr!("icc_pmr_el1", 0xFF);

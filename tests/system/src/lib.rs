@@ -1,6 +1,7 @@
 //! What the tests of whole machines share: profiles, boots, and the command as a user starts it.
 #![forbid(unsafe_code)]
 pub mod command;
+pub mod session;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -72,6 +73,7 @@ impl Boot {
                 input: Input::None,
                 output: Box::new(std::io::sink()),
                 timeout: Some(TIMEOUT),
+                count_exceptions: false,
             },
         }
     }

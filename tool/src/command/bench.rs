@@ -6,10 +6,12 @@ use indicatif::ProgressBar;
 
 use super::{print_json, write};
 use crate::assembly::{self, Signing};
+use crate::bench::run::{self, Run, Runs};
 use crate::bench::{self, HISTORY};
 use crate::budget::{self, Figure, Origin};
 use crate::cli::Bench;
 use crate::failure::{Context, Failure, code};
+use crate::machine::arguments::Board;
 use crate::machine::{self, Input, Options};
 use crate::symbol;
 use crate::workspace::Workspace;
@@ -23,13 +25,15 @@ pub fn bench(a: &Bench) -> Result<u8, Failure> {
     let signing = Signing::development(&workspace)?;
     let profiles = bench::profiles(&workspace.root)?;
     let bar = ProgressBar::new(profiles.len() as u64);
-    let mut figures = Vec::new();
+    let mut runs = Runs::new();
     for path in &profiles {
         bar.set_message(path.display().to_string());
-        figures.extend(measure(&workspace, path, &signing)?);
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        runs.insert(name.to_string(), measure(&workspace, path, &name, &signing)?);
         bar.inc(1);
     }
     bar.finish_and_clear();
+    let figures = run::figures(&runs)?;
     let rows = budget::compare(&budget::load(&workspace.root)?, Origin::Bench, &figures);
     if a.json {
         print_json(&rows)?;
@@ -41,44 +45,28 @@ pub fn bench(a: &Bench) -> Result<u8, Failure> {
     if problems.is_empty() { Ok(0) } else { Err(Failure::new(problems.join("\n"))) }
 }
 
-/// The figures of one machine. It must have ended well: a figure of a crash is none. A profile
-/// whose cell is meant to die says so by its name.
-fn measure(ws: &Workspace, path: &Path, signing: &Signing) -> Result<Vec<Figure>, Failure> {
+/// Boots one machine. It must have ended well: a figure of a crash is none. What a name says: in a
+/// profile `...-dies` the cell is meant to be ended by RumKV, in `idle-...` exceptions are counted.
+fn measure(ws: &Workspace, path: &Path, name: &str, signing: &Signing) -> Result<Run, Failure> {
     let built = assembly::build(ws, path, signing)?;
-    let mut board = built.board();
-    board.counted = true;
     let outcome = machine::boot(Options {
-        board,
+        board: Board { counted: true, ..built.board() },
         rumkv: built.profile.rumkv().is_some(),
         loader: built.loader,
         bundle: built.bundle,
         input: Input::None,
         output: Box::new(std::io::sink()),
         timeout: Some(TIMEOUT),
+        count_exceptions: name.starts_with("idle-"),
     })?;
-    let dies = path.file_stem().is_some_and(|n| n.to_string_lossy().ends_with("-dies"));
-    let wanted = if dies { code::DEAD_CELL } else { code::OK };
-    if outcome.exit.code != wanted {
-        let place = outcome.exit.pc.and_then(|pc| symbol::locate(&built.elves, pc));
-        return Err(Failure::with(
-            outcome.exit.code.max(code::ERROR),
-            format!(
-                "{}: {} {}\n{}",
-                path.display(),
-                outcome.exit.text,
-                place.unwrap_or_default(),
-                outcome.text()
-            ),
-        ));
+    let wanted = if name.ends_with("-dies") { code::DEAD_CELL } else { code::OK };
+    if outcome.exit.code == wanted {
+        return Run::of(&outcome);
     }
-    let mut figures = bench::parse(&outcome.text())?;
-    if let Some(beb) = &outcome.beb {
-        figures.extend(bench::parse(&beb.text)?);
-    }
-    if figures.is_empty() {
-        return Err(Failure::new(format!("{} measured nothing", path.display())));
-    }
-    Ok(figures)
+    let place = outcome.exit.pc.and_then(|pc| symbol::locate(&built.elves, pc));
+    let at = place.map_or(String::new(), |place| format!(" at {place}"));
+    let text = format!("{name}: {}{at}\n{}", outcome.exit.text, outcome.text());
+    Err(Failure::with(outcome.exit.code.max(code::ERROR), text))
 }
 
 fn against_history(

@@ -47,6 +47,7 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         input: if terminal { Input::Terminal } else { Input::Standard },
         output: Box::new(std::io::stdout()),
         timeout: a.timeout.map(Duration::from_secs),
+        count_exceptions: false,
     })?;
     let exit = outcome.exit;
     // A test kernel that ended well says here what it found.

@@ -6,6 +6,7 @@
 pub mod arguments;
 pub mod console;
 pub mod escape;
+pub mod exceptions;
 pub mod qmp;
 pub mod verdict;
 
@@ -27,6 +28,7 @@ use serde_json::json;
 
 use crate::failure::{Context, Failure, code};
 use arguments::{Board, arguments};
+use exceptions::Exceptions;
 use qmp::{Control, Happening};
 use verdict::{BootError, Verdict, judge, post_mortem};
 
@@ -58,6 +60,8 @@ pub struct Options {
     pub output: Box<dyn Write + Send>,
     /// Host time after which the machine counts as hung.
     pub timeout: Option<Duration>,
+    /// Count the exceptions that the processor takes (slow).
+    pub count_exceptions: bool,
 }
 
 /// How QEMU's run ended.
@@ -84,6 +88,8 @@ pub struct Outcome {
     pub beb: Option<BootError>,
     /// RumKV's post-mortem of cell 0.
     pub post_mortem: Option<PostMortem>,
+    /// The exceptions that the processor took, if they were to be counted.
+    pub exceptions: Option<Exceptions>,
     /// How QEMU's run ended.
     pub end: End,
     /// What to tell a person and a script.
@@ -111,7 +117,10 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
         End::Stopped | End::TimedOut => machine.read_ends(end == End::TimedOut)?,
         _ => Ends::default(),
     };
+    let log = machine.log.take();
     let (transcript, complaint) = machine.finish();
+    let log = log.map(whole).transpose()?;
+    let exceptions = log.map(|log| Exceptions::count(&String::from_utf8_lossy(&log)));
     let mut exit = match end {
         End::Stopped => judge(memory.beb.as_ref(), memory.post.as_ref(), rumkv),
         End::TimedOut => hung(&memory),
@@ -122,7 +131,8 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
     if end == End::Died && !complaint.is_empty() {
         exit.text = format!("{}: {}", exit.text, complaint.trim_end());
     }
-    Ok(Outcome { transcript, beb: memory.beb, post_mortem: memory.post, end, exit })
+    let Ends { beb, post: post_mortem, .. } = memory;
+    Ok(Outcome { transcript, beb, post_mortem, exceptions, end, exit })
 }
 
 fn plain(code: u8, text: &str) -> Verdict {
@@ -153,6 +163,8 @@ struct Machine {
     complaints: Option<JoinHandle<String>>,
     /// Our end of the console, to be shut when the machine is gone, so that a feeder ends.
     console: UnixStream,
+    /// QEMU's log of exceptions.
+    log: Option<File>,
     signals: Option<signal_hook::iterator::Handle>,
     _raw: Option<console::Raw>,
     _files: [File; 2],
@@ -164,7 +176,11 @@ impl Machine {
         let bundle = anonymous("bundle", &options.bundle)?;
         let (control, control_far) = UnixStream::pair().context(|| "make a socket".into())?;
         let (console, console_far) = UnixStream::pair().context(|| "make a socket".into())?;
-        let arguments = arguments(&options.board, &path(&loader), &path(&bundle));
+        let mut arguments = arguments(&options.board, &path(&loader), &path(&bundle));
+        let log = options.count_exceptions.then(|| anonymous("log", &[])).transpose()?;
+        if let Some(log) = &log {
+            arguments.extend(["-d".into(), "int".into(), "-D".into(), path(log)]);
+        }
         let mut child = spawn(&arguments, control_far, console_far)?;
 
         let (tell, inbox) = channel();
@@ -192,6 +208,7 @@ impl Machine {
             listener: Some(listener),
             complaints,
             console,
+            log,
             signals,
             _raw: raw,
             _files: [loader, bundle],
@@ -236,13 +253,10 @@ impl Machine {
 
     /// Physical memory of the stopped machine.
     fn memory(&mut self, address: u64, len: u64) -> Result<Vec<u8>, Failure> {
-        let mut file = anonymous("memory", &[])?;
+        let file = anonymous("memory", &[])?;
         let arguments = json!({ "val": address, "size": len, "filename": path(&file) });
         self.control.ask("pmemsave", &arguments)?;
-        let mut bytes = Vec::new();
-        file.seek(SeekFrom::Start(0)).context(|| "read the machine's memory".into())?;
-        file.read_to_end(&mut bytes).context(|| "read the machine's memory".into())?;
-        Ok(bytes)
+        whole(file)
     }
 
     /// Ends QEMU; answers the transcript and what QEMU complained about.
@@ -338,6 +352,14 @@ fn anonymous(name: &str, bytes: &[u8]) -> Result<File, Failure> {
     let mut file = File::from(fd);
     file.write_all(bytes).context(|| format!("hold the {name} in memory"))?;
     Ok(file)
+}
+
+/// All of a file, whatever its position is.
+fn whole(mut file: File) -> Result<Vec<u8>, Failure> {
+    let mut bytes = Vec::new();
+    file.seek(SeekFrom::Start(0)).context(|| "read what QEMU wrote".into())?;
+    file.read_to_end(&mut bytes).context(|| "read what QEMU wrote".into())?;
+    Ok(bytes)
 }
 
 /// Under what name QEMU, our child, can open it.

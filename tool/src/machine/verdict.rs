@@ -94,7 +94,8 @@ pub fn judge(boot: Option<&BootError>, post: Option<&PostMortem>, rumkv: bool) -
         }
         beb::OFF if b.head.code == 0 => Verdict::new(code::OK, "", None),
         beb::OFF => {
-            Verdict::new(code::ERROR, format!("the cell ended with code {}", b.head.code), None)
+            let text = format!("the cell ended with code {}: {}", b.head.code, b.text.trim_end());
+            Verdict::new(code::ERROR, text, None)
         }
         // A table that RumKV refuses may be wrong about this very buffer: then only the console
         // tells.

@@ -129,13 +129,16 @@ fn forged(edit: impl FnOnce(&mut Table)) -> String {
     outcome.text()
 }
 
+/// A change to a cell table.
+type Forgery = fn(&mut Table);
+
 fn record(table: &mut Table, kind: u16) -> &mut CellRecord {
     table.records.iter_mut().find(|r| r.kind == kind).expect("such a record")
 }
 
 #[test]
 fn rumkv_refuses_a_forged_cell_table() {
-    let cases: [(&str, fn(&mut Table)); 7] = [
+    let cases: [(&str, Forgery); 7] = [
         ("RAM of the cell over RumKV", |t| {
             let ram = record(t, cell::RAM);
             (ram.a, ram.b, ram.c) = (virt::RUMKV, virt::RUMKV, virt::CELL0_LEN);

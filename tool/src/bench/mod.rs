@@ -1,6 +1,8 @@
 //! Figures that machines count: boots each profile under `bench/`, takes the lines
 //! `figure <name> <value> <unit>` that its guest prints or leaves in the Boot Error Buffer, and
 //! compares them with what the history says.
+pub mod run;
+
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
