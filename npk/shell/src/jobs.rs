@@ -48,7 +48,12 @@ impl Jobs {
             len += word.len() + 1;
         }
         let job = match spawn(name, &block[..len]) {
-            Ok(fiber) => Job { fiber, number: number_of(name), name: abi::name(name) },
+            Ok(fiber) => {
+                // A spawn may have used up the window; what follows it begins as a willing one.
+                rt::sys::yield_();
+                let number = if words.background { number_of(name) } else { 0 };
+                Job { fiber, number, name: abi::name(name) }
+            }
             Err(e) => {
                 println!("run: {name}: {}", rt::start::describe(e));
                 return;
@@ -105,6 +110,8 @@ impl Jobs {
             Some(Ok(())) => {
                 self.reap("");
             }
+            // The manifest speaks of the service; a shell that another one runs has its name only.
+            Some(Err(Error::BadSlot)) => println!("kill: {what}: not permitted"),
             Some(Err(e)) => println!("kill: {what}: {}", rt::start::describe(e)),
             None if fibers().any(|s| is(what, s.fiber, &s.name)) => {
                 println!("kill: {what}: not permitted");
