@@ -32,7 +32,7 @@ struct Shell {
     jobs: Jobs,
 }
 
-/// Serves the console until it is gone.
+/// Serves the console until it is gone, or its input ends; the value is the exit code.
 pub fn main() -> usize {
     let mut shell = Shell { editor: Editor::new(PROMPT), jobs: Jobs::new() };
     shell.editor.prompt(&mut console::Out::new());
@@ -42,8 +42,8 @@ pub fn main() -> usize {
             return NO_CONSOLE;
         }
         match console::try_read(&mut buf) {
-            Ok(len) => shell.take(&buf[..len]),
-            Err(Error::Empty) => {}
+            Ok(len) if shell.take(&buf[..len]) => return 0,
+            Ok(_) | Err(Error::Empty) => {}
             Err(_) => return NO_CONSOLE,
         }
     }
@@ -70,16 +70,17 @@ impl Shell {
         }
     }
 
-    fn take(&mut self, bytes: &[u8]) {
+    /// Takes what was typed; `true`: the end of the input, and the cell is still on.
+    fn take(&mut self, bytes: &[u8]) -> bool {
         let mut out = console::Out::new();
         for &byte in bytes {
             match self.editor.feed(byte, &mut out, &mut Names) {
                 Outcome::More => continue,
                 Outcome::Eof => {
-                    // The cell is off, or the line goes on.
                     let _ = out.flush();
                     println!();
                     Self::poweroff();
+                    return true;
                 }
                 Outcome::Cancelled => {}
                 Outcome::Line => {
@@ -92,6 +93,7 @@ impl Shell {
             }
             self.editor.prompt(&mut out);
         }
+        false
     }
 
     fn line(&mut self) {
@@ -149,7 +151,11 @@ impl Shell {
         };
         // A console that does not answer in time must not keep the cell on.
         let _ = console::sync(PATIENCE_NS);
-        println!("poweroff: {}", rt::start::describe(Power(power.slot).off()));
+        match Power(power.slot).off() {
+            // The manifest speaks of the service; a shell that another one runs has its name only.
+            Error::BadSlot => println!("poweroff: not permitted"),
+            e => println!("poweroff: {}", rt::start::describe(e)),
+        }
     }
 }
 

@@ -10,6 +10,10 @@ use rt::pl011::Pl011;
 /// Most channels of either direction.
 pub const CLIENTS: usize = 8;
 
+/// A message ends after one of these, so that who reads one line takes nothing from who reads the next: the
+/// shell and a program that it runs share the channel.
+const ENDS: [u8; 4] = [b'\n', b'\r', 0x03, 0x04];
+
 /// The device.
 pub trait Port {
     /// Puts a byte into the transmit FIFO; `false`: it is full.
@@ -168,6 +172,9 @@ impl<P: Port, C: Client> Driver<P, C> {
                 *place = byte;
                 staged.to += 1;
                 moved = true;
+                if ENDS.contains(&byte) {
+                    break;
+                }
             }
         }
         if staged.is_empty() {

@@ -119,7 +119,7 @@ fn only_the_first_client_that_is_there_reads() {
 fn a_full_client_masks_the_interrupt_and_loses_nothing() {
     let mut d = driver(1);
     d.inputs[0] = peer(2);
-    d.port.incoming.extend((0..=255).cycle().take(1000));
+    d.port.incoming.extend((32..=255).cycle().take(1000));
     d.run();
     assert!(!d.port.receive);
     // Two messages in the ring, one staged, the rest in the device.
@@ -136,7 +136,18 @@ fn a_full_client_masks_the_interrupt_and_loses_nothing() {
     }
     d.run();
     assert!(d.port.receive);
-    assert_eq!(got, (0..=255).cycle().take(1000).collect::<Vec<u8>>());
+    assert_eq!(got, (32..=255).cycle().take(1000).collect::<Vec<u8>>());
+}
+
+#[test]
+fn a_message_holds_one_line() {
+    let mut d = driver(1);
+    d.inputs[0] = peer(8);
+    d.port.incoming.extend(b"one\ntwo\r\n\x04th");
+    d.run();
+    let messages = &d.inputs[0].as_ref().unwrap().to_client;
+    let lines: Vec<&[u8]> = messages.iter().map(payload).collect();
+    assert_eq!(lines, [&b"one\n"[..], b"two\r", b"\n", b"\x04", b"th"]);
 }
 
 #[test]
