@@ -133,7 +133,9 @@ impl<M: Machine> Kernel<M> {
             Range::decode(&bytes).map(|r| (r.offset, r.len))
         };
         let left = cap.attenuate(verbs as u8, perms as u8, range)?;
-        if left.is_empty() {
+        // What is mapped may be more than what is left: the caller maps again what it still may.
+        let narrower = (left.perms, left.offset, left.len) != (cap.perms, cap.offset, cap.len);
+        if left.is_empty() || narrower {
             self.unmap_object(cap.object);
         }
         self.fiber_mut().caps.replace(slot, left)?;
