@@ -105,8 +105,6 @@ fn derived(runs: &Runs) -> Vec<Figure> {
     let exceptions = |name| runs.get(name).and_then(|r: &Run| r.exceptions);
     if let Some((one, two)) = exceptions("idle-1").zip(exceptions("idle-2")) {
         add("idle-traps", Some(two.to_el2.abs_diff(one.to_el2)), "traps");
-        let interrupts = two.interrupts.abs_diff(one.interrupts);
-        add("idle-timer-interrupts", Some(interrupts), "interrupts");
     }
     out
 }

@@ -6,26 +6,17 @@
 pub struct Exceptions {
     /// Taken to EL2, of any kind.
     pub to_el2: u64,
-    /// Interrupts that EL1 took, physical or virtual, of any source.
-    pub interrupts: u64,
 }
 
 impl Exceptions {
-    /// Counts a log. An exception is a line `Taking exception N [NAME] ...` and, some lines later,
-    /// one `...from ELx to ELy`.
+    /// Counts a log. An exception is a line `Taking exception N [NAME] ...` and a line
+    /// `...from ELx to ELy`.
     #[must_use]
     pub fn count(log: &str) -> Self {
         let mut out = Self::default();
-        let mut interrupt = false;
         for line in log.lines() {
-            if line.starts_with("Taking exception ") {
-                interrupt = ["[IRQ]", "[FIQ]", "[Virtual IRQ]", "[Virtual FIQ]"]
-                    .iter()
-                    .any(|name| line.contains(name));
-            } else if line.starts_with("...from EL") {
-                out.to_el2 += u64::from(line.ends_with("to EL2"));
-                out.interrupts += u64::from(interrupt && line.ends_with("to EL1"));
-            }
+            let target = line.starts_with("...from EL") && line.ends_with("to EL2");
+            out.to_el2 += u64::from(target);
         }
         out
     }
