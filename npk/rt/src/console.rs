@@ -60,14 +60,14 @@ fn find_device() -> Option<Pl011> {
     found
 }
 
-/// Waits until the device interrupts for one of the two reasons.
+/// Waits until the device interrupts for one of the two reasons. The line is masked before: from the
+/// start, and since the last interrupt.
 fn wait_device(device: &Pl011, receive: bool, transmit: bool) -> Result<()> {
     let irq = Irq(pl011::IRQ_SLOT);
     device.interrupts(receive, transmit);
-    let waited = irq.wait();
+    let waited = irq.unmask().and_then(|()| irq.wait());
     device.interrupts(false, false);
-    waited?;
-    irq.unmask()
+    waited
 }
 
 fn write_device(device: &Pl011, bytes: &[u8]) -> Result<()> {
