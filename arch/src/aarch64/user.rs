@@ -1,7 +1,8 @@
 //! The fiber's memory, reached with the fiber's rights (LDTR and STTR, C6.2).
 //!
 //! The loops below are the only instructions of the kernel that may fault. The vectors know their range and let a fault
-//! in it return 1 instead of a panic, so that any address may be tried.
+//! in it return 1 instead of a panic, so that any address may be tried. Such a fault overwrites ELR_EL1 and SPSR_EL1,
+//! by which the call that is being handled will return: each loop keeps them in x5 and x6, and a fault puts them back.
 use crate::contract::BadAddress;
 use core::arch::global_asm;
 
@@ -11,6 +12,8 @@ macro_rules! copy {
         global_asm!(
             concat!(".global ", $name),
             concat!($name, ":"),
+            "mrs x5, ELR_EL1",
+            "mrs x6, SPSR_EL1",
             "orr x3, x0, x1",
             "tst x3, #7",
             "b.ne 2f",
@@ -44,6 +47,8 @@ global_asm!(
     // The vector sends a fault between the two labels here.
     ".global arch_user_fault",
     "arch_user_fault:",
+    "msr ELR_EL1, x5",
+    "msr SPSR_EL1, x6",
     "mov x0, #1",
     "ret",
 );
