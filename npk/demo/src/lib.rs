@@ -1,5 +1,5 @@
-//! What an application can do: it tells about the machine and itself, reads files, and, where it owns
-//! the console's device (a unikernel), answers lines until it is switched off.
+//! What an application can do: it tells about the machine and itself, reads files, and, where it
+//! owns the console's device (a unikernel), answers lines until it is switched off.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

@@ -1,7 +1,8 @@
-//! Subject zero: starts the services that the cell's manifest marks for it, in its order, and waits.
+//! Subject zero: starts the services that the cell's manifest marks for it, in its order, and
+//! waits.
 //!
-//! Silent while all is well. A service that ends is one line on the console; when nothing is left to
-//! wait for, the cell is switched off if the manifest gives POWER, and init ends otherwise.
+//! Silent while all is well. A service that ends is one line on the console; when nothing is left
+//! to wait for, the cell is switched off if the manifest gives POWER, and init ends otherwise.
 #![no_std]
 #![forbid(unsafe_code)]
 
@@ -38,7 +39,8 @@ pub fn main() -> usize {
             println!("init: {}: too many services", abi::text(&service.name));
             break;
         };
-        // A spawn may cost a whole window: giving way after each keeps it from counting as a strike.
+        // A spawn may cost a whole window: giving way after each keeps it from counting as a
+        // strike.
         rt::sys::yield_();
         *place = start(&manifest, &service);
         count += place.is_some() as usize;
@@ -71,8 +73,8 @@ fn watch(started: &mut [Option<Started>]) {
         if list.wait(None).is_err() {
             return;
         }
-        // Taken, so that they are not ready again: what ended is asked for below, and a restart is the
-        // kernel's business.
+        // Taken, so that they are not ready again: what ended is asked for below, and a restart is
+        // the kernel's business.
         while next_event().is_ok() {}
         for place in started.iter_mut() {
             let Some(s) = *place else { continue };

@@ -132,8 +132,8 @@ impl<const N: usize> Buffer<N> {
         self.len = self.cursor;
     }
 
-    /// Exchanges the two characters around the cursor (at the end: the last two) and moves on; `false`: there
-    /// are not two.
+    /// Exchanges the two characters around the cursor (at the end: the last two) and moves on;
+    /// `false`: there are not two.
     pub fn transpose(&mut self) -> bool {
         if self.after().is_empty() && !self.left() {
             return false;

@@ -20,8 +20,8 @@ pub enum Outcome {
 
 /// Knows what a word may become.
 pub trait Completer {
-    /// Calls `each` with everything that the last word of `before` may become; the value is where in
-    /// `before` that word starts.
+    /// Calls `each` with everything that the last word of `before` may become; the value is where
+    /// in `before` that word starts.
     fn complete(&mut self, before: &str, each: &mut dyn FnMut(&str)) -> usize;
 }
 
@@ -172,7 +172,8 @@ impl<const N: usize, const H: usize> Editor<N, H> {
         difference(out, &old, &self.buffer);
     }
 
-    /// Extends the word before the cursor as far as all candidates agree; where that adds nothing, shows them.
+    /// Extends the word before the cursor as far as all candidates agree; where that adds nothing,
+    /// shows them.
     fn complete(&mut self, out: &mut impl Write, completer: &mut impl Completer) {
         let before = self.buffer.before();
         let mut common = Buffer::<N>::new();
@@ -224,8 +225,8 @@ fn agreement<'a>(a: &str, b: &'a str) -> &'a str {
     &b[..end]
 }
 
-/// Shows what changed: the cursor goes to the first difference, the rest is written again, what is too much is
-/// erased, the cursor goes where it belongs.
+/// Shows what changed: the cursor goes to the first difference, the rest is written again, what is
+/// too much is erased, the cursor goes where it belongs.
 fn difference<const N: usize>(out: &mut impl Write, old: &Buffer<N>, new: &Buffer<N>) {
     let same = agreement(old.text(), new.text()).len();
     let old_cursor = old.before().len();

@@ -1,4 +1,5 @@
-//! Bytes into keys: UTF-8, C0 controls, and the escape sequences of ECMA-48 that terminals send for keys.
+//! Bytes into keys: UTF-8, C0 controls, and the escape sequences of ECMA-48 that terminals send for
+//! keys.
 
 /// What was pressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Line editor: bytes of a terminal in, edited lines and what to show out.
 //!
-//! [`Editor::feed`] takes one byte at a time, so that input may come in pieces of any size, and what
-//! follows a line end stays with the caller.
+//! [`Editor::feed`] takes one byte at a time, so that input may come in pieces of any size, and
+//! what follows a line end stays with the caller.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 

@@ -20,7 +20,8 @@ pub fn payload(slot: &Slot) -> &[u8] {
     &slot.payload[..(slot.len as usize).min(INLINE_MAX)]
 }
 
-/// One end of a channel. Messages go through the kernel, which copies them, until the end is mapped.
+/// One end of a channel. Messages go through the kernel, which copies them, until the end is
+/// mapped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Channel(pub u8);
 
@@ -74,8 +75,8 @@ impl Channel {
         sys::doorbell(self.0).map(drop)
     }
 
-    /// Maps both rings and the buffer areas into the own domain, and goes on where an earlier instance
-    /// of this side stopped. From now on messages pass without the kernel.
+    /// Maps both rings and the buffer areas into the own domain, and goes on where an earlier
+    /// instance of this side stopped. From now on messages pass without the kernel.
     pub fn map(self) -> Result<Ends> {
         let (_, info) = sys::map(self.0, 0, 0, R | W)?;
         if !info.slots.is_power_of_two() || info.slot_len as usize != Slot::SIZE {
@@ -100,8 +101,8 @@ impl Channel {
 
 /// The mapped ends of a channel: a producer's and a consumer's.
 ///
-/// `push` and `pop` note that the peer sleeps; [`Ends::ring`], or the next wait, then rings once for
-/// all of them.
+/// `push` and `pop` note that the peer sleeps; [`Ends::ring`], or the next wait, then rings once
+/// for all of them.
 #[derive(Debug)]
 pub struct Ends {
     slot: u8,
@@ -164,12 +165,14 @@ impl Ends {
         if core::mem::take(&mut self.due) { sys::doorbell(self.slot).map(drop) } else { Ok(()) }
     }
 
-    /// Says that this side is going to sleep until there is a message; `false`: there is one, or the ring is broken.
+    /// Says that this side is going to sleep until there is a message; `false`: there is one, or
+    /// the ring is broken.
     pub fn sleep_for_message(&mut self) -> bool {
         self.consumer.prepare_sleep(&self.rx)
     }
 
-    /// Says that this side is going to sleep until there is room; `false`: there is, or the ring is broken.
+    /// Says that this side is going to sleep until there is room; `false`: there is, or the ring is
+    /// broken.
     pub fn sleep_for_room(&mut self) -> bool {
         self.producer.prepare_sleep(&self.tx)
     }
@@ -186,7 +189,8 @@ impl Ends {
         want::READABLE | ring
     }
 
-    /// Waits for the doorbell, ringing first where that is due, and is awake again. `false`: the peer went.
+    /// Waits for the doorbell, ringing first where that is due, and is awake again. `false`: the
+    /// peer went.
     fn wait(&mut self, deadline: Option<u64>) -> Result<bool> {
         let wanted = self.want();
         let found = wait::found(self.slot, wanted, deadline);
@@ -215,8 +219,8 @@ impl Ends {
         }
     }
 
-    /// Takes a message; waits until there is one or the absolute `deadline` (ns) has passed. What the peer
-    /// sent before it went is still received; then [`Error::Gone`].
+    /// Takes a message; waits until there is one or the absolute `deadline` (ns) has passed. What
+    /// the peer sent before it went is still received; then [`Error::Gone`].
     pub fn recv(&mut self, deadline: Option<u64>) -> Result<Slot> {
         let mut there = true;
         loop {

@@ -1,8 +1,8 @@
 //! The console: what a fiber reads and prints.
 //!
 //! Through the channels in slots 4 and 5. They stay unmapped: a child inherits copies of the same
-//! ends, and the kernel copies for all of them. A unikernel has no driver; where there is no console
-//! channel, the PL011 in [`pl011::WINDOW_SLOT`] and [`pl011::IRQ_SLOT`] is used directly.
+//! ends, and the kernel copies for all of them. A unikernel has no driver; where there is no
+//! console channel, the PL011 in [`pl011::WINDOW_SLOT`] and [`pl011::IRQ_SLOT`] is used directly.
 use core::fmt;
 use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 
@@ -18,7 +18,8 @@ use crate::{Clock, Error, Irq, Result, sys, wait};
 /// Most bytes that one read gives.
 pub const READ_MAX: usize = INLINE_MAX;
 
-/// Address of the device's registers; [`UNKNOWN`] before the first use, [`CHANNELS`] where there is none.
+/// Address of the device's registers; [`UNKNOWN`] before the first use, [`CHANNELS`] where there is
+/// none.
 static DEVICE: AtomicUsize = AtomicUsize::new(UNKNOWN);
 const UNKNOWN: usize = 0;
 const CHANNELS: usize = 1;
@@ -36,7 +37,8 @@ fn device() -> Option<Pl011> {
     }
 }
 
-/// Whether the console is a device of the program's own: there is no driver, and no shell before it.
+/// Whether the console is a device of the program's own: there is no driver, and no shell before
+/// it.
 pub fn is_device() -> bool {
     device().is_some()
 }
@@ -60,8 +62,8 @@ fn find_device() -> Option<Pl011> {
     found
 }
 
-/// Waits until the device interrupts for one of the two reasons. The line is masked before: from the
-/// start, and since the last interrupt.
+/// Waits until the device interrupts for one of the two reasons. The line is masked before: from
+/// the start, and since the last interrupt.
 fn wait_device(device: &Pl011, receive: bool, transmit: bool) -> Result<()> {
     let irq = Irq(pl011::IRQ_SLOT);
     device.interrupts(receive, transmit);

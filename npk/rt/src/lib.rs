@@ -1,5 +1,5 @@
-//! Runtime of NPLs and NPKs: from the kernel's entry to `main`, and typed access to the capabilities
-//! that a fiber is born with.
+//! Runtime of NPLs and NPKs: from the kernel's entry to `main`, and typed access to the
+//! capabilities that a fiber is born with.
 //!
 //! A program is entered with its argument block and the address of the SysTable. Everything it asks
 //! of the kernel goes through the table's entries: in an isolated system each is a gate page that

@@ -90,8 +90,8 @@ pub fn of_cell() -> Option<Manifest<'static>> {
     Manifest::parse(bytes)
 }
 
-/// The slots in which the caller's own service is given objects of `kind`, in the manifest's order; none
-/// where the manifest is not shown.
+/// The slots in which the caller's own service is given objects of `kind`, in the manifest's order;
+/// none where the manifest is not shown.
 pub fn own_grants(kind: Kind) -> impl Iterator<Item = Grant> {
     let own = crate::stats::own().map(|s| s.name).unwrap_or_default();
     let found = of_cell().and_then(|m| Some((m, m.service(abi::text(&own))?)));

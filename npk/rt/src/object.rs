@@ -98,7 +98,8 @@ impl Device {
         if size_of::<T>() > self.len || !at.is_aligned() {
             return None;
         }
-        // SAFETY: mapped for the domain's life, large enough and aligned; `T` is the caller's promise.
+        // SAFETY: mapped for the domain's life, large enough and aligned; `T` is the caller's
+        // promise.
         unsafe { at.as_ref() }
     }
 }
@@ -185,8 +186,8 @@ impl Factory {
 
     const DESC_MAX: usize = Spawn::SIZE + abi::call::ARGS_MAX;
 
-    /// A new domain from the service or image `name`, with the argument block `args` (words that end
-    /// with a zero byte, see [`crate::args`]). [`Error::NotFound`] where the name does not fit.
+    /// A new domain from the service or image `name`, with the argument block `args` (words that
+    /// end with a zero byte, see [`crate::args`]). [`Error::NotFound`] where the name does not fit.
     pub fn image(self, name: &str, args: &[u8], wanted: Wanted) -> Result<Fiber> {
         self.image_linked(name, args, wanted, abi::call::NO_SLOT)
     }
@@ -210,7 +211,8 @@ impl Factory {
         spawn.memory = wanted.memory;
         spawn.name = abi::name(name);
         let (desc, len) = Self::describe(&spawn, args)?;
-        // The price may be a whole window's energy, which is a strike for who has not cooperated in it.
+        // The price may be a whole window's energy, which is a strike for who has not cooperated in
+        // it.
         sys::yield_();
         // SAFETY: an image; no entry of the own one runs.
         let slot = unsafe { sys::spawn(self.0, &desc[..len]) }?;

@@ -1,7 +1,7 @@
 //! PrimeCell UART (PL011), Arm DDI 0183 revision G.
 //!
-//! The registers as one typed block and what both its users do with them: the driver `npl/uart`, and a
-//! program that is given the device itself (a unikernel).
+//! The registers as one typed block and what both its users do with them: the driver `npl/uart`,
+//! and a program that is given the device itself (a unikernel).
 use abi::cap;
 use tock_registers::interfaces::{Readable, Writeable};
 use tock_registers::registers::{ReadOnly, ReadWrite, WriteOnly};
@@ -117,8 +117,8 @@ impl Pl011 {
         core::ptr::from_ref(self.registers).expose_provenance()
     }
 
-    /// 8 bits, FIFOs on, all interrupts off. What came before, at most [`EARLY_MAX`] bytes, goes to `early`;
-    /// the value is how many.
+    /// 8 bits, FIFOs on, all interrupts off. What came before, at most [`EARLY_MAX`] bytes, goes to
+    /// `early`; the value is how many.
     ///
     /// Switching the FIFOs on empties them, so that a device which an earlier instance has set up
     /// already is left as it is.

@@ -51,8 +51,8 @@ impl Default for List {
     }
 }
 
-/// Waits for one slot; the value is what was found, bits of [`want`] with [`want::DEAD`] beside them where the other
-/// side went. [`Error::Gone`] for a void capability.
+/// Waits for one slot; the value is what was found, bits of [`want`] with [`want::DEAD`] beside
+/// them where the other side went. [`Error::Gone`] for a void capability.
 pub fn found(slot: u8, wanted: u8, deadline: Option<u64>) -> Result<u8> {
     let mut list = [on(slot, wanted)];
     sys::wait(&mut list, deadline)?;

@@ -111,7 +111,8 @@ pub fn find(name: &str) -> Option<&'static About> {
     COMMANDS.iter().find(|c| c.name == name)
 }
 
-/// The command that `name` is most likely a slip of: one that it begins, or one at most two edits away.
+/// The command that `name` is most likely a slip of: one that it begins, or one at most two edits
+/// away.
 pub fn nearest(name: &str) -> Option<&'static str> {
     let by_start = COMMANDS.iter().find(|c| name.len() > 1 && c.name.starts_with(name));
     let by_edits = || {

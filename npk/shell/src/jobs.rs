@@ -33,7 +33,8 @@ impl Jobs {
         Self { jobs: [None; JOBS_MAX] }
     }
 
-    /// Starts an image or service with the words from number 1 on; waits for its end unless it goes to the background.
+    /// Starts an image or service with the words from number 1 on; waits for its end unless it goes
+    /// to the background.
     pub fn run(&mut self, words: &Words) {
         let name = words.get(1).unwrap_or_default();
         let Some(place) = self.jobs.iter_mut().find(|j| j.is_none()) else {
@@ -126,7 +127,8 @@ impl Jobs {
     }
 }
 
-/// Starts `name` with what its manifest says; where that does not fit into what the shell has left, with half of it.
+/// Starts `name` with what its manifest says; where that does not fit into what the shell has left,
+/// with half of it.
 fn spawn(name: &str, args: &[u8]) -> rt::Result<Fiber> {
     match Factory::OWN.image(name, args, Wanted::default()) {
         Err(Error::NoEnergy) => {

@@ -1,5 +1,6 @@
-//! A line into words: blanks separate, `'...'` is literal, in `"..."` and outside of quotes a backslash
-//! takes the next character as it is. A `&` of its own at the end sends the command to the background.
+//! A line into words: blanks separate, `'...'` is literal, in `"..."` and outside of quotes a
+//! backslash takes the next character as it is. A `&` of its own at the end sends the command to
+//! the background.
 
 /// Longest line in bytes.
 pub const LINE_MAX: usize = 512;

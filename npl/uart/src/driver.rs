@@ -1,5 +1,5 @@
-//! What the driver does, without saying how: bytes from the device to a client, messages of clients to
-//! the device, and what to wait for when neither goes on.
+//! What the driver does, without saying how: bytes from the device to a client, messages of clients
+//! to the device, and what to wait for when neither goes on.
 use abi::call::Error;
 use abi::ring::{INLINE_MAX, Slot};
 use abi::vfs::{CONSOLE_DATA, CONSOLE_SYNC};
@@ -10,8 +10,8 @@ use rt::pl011::Pl011;
 /// Most channels of either direction.
 pub const CLIENTS: usize = 8;
 
-/// A message ends after one of these, so that who reads one line takes nothing from who reads the next: the
-/// shell and a program that it runs share the channel.
+/// A message ends after one of these, so that who reads one line takes nothing from who reads the
+/// next: the shell and a program that it runs share the channel.
 const ENDS: [u8; 4] = [b'\n', b'\r', 0x03, 0x04];
 
 /// The device.
@@ -143,8 +143,8 @@ impl<P: Port, C: Client> Driver<P, C> {
         }
     }
 
-    /// Does all that can be done, says to the device and the clients what is waited for, and returns what
-    /// else is. Every client has then been told that the driver sleeps.
+    /// Does all that can be done, says to the device and the clients what is waited for, and
+    /// returns what else is. Every client has then been told that the driver sleeps.
     pub fn run(&mut self) -> Next {
         for client in self.inputs.iter_mut().chain(&mut self.outputs).flatten() {
             client.awake();

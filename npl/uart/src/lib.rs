@@ -1,8 +1,8 @@
 //! The console driver: a PL011 (Arm DDI 0183) as one Photon fiber.
 //!
-//! Clients have two channels each, console in (0x1000) and console out (0x1001). [`driver`] moves the
-//! bytes; here it is given the device and the rings, and the fiber waits: for the interrupt, for the
-//! clients' doorbells, and while a client asked for silence on the line for the timer.
+//! Clients have two channels each, console in (0x1000) and console out (0x1001). [`driver`] moves
+//! the bytes; here it is given the device and the rings, and the fiber waits: for the interrupt,
+//! for the clients' doorbells, and while a client asked for silence on the line for the timer.
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
@@ -65,7 +65,8 @@ fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
             Err(_) => return NO_WAIT,
         }
         for place in driver.inputs.iter_mut().chain(&mut driver.outputs) {
-            // DEAD alone: the capability is void. With another bit: the peer went, and may come back.
+            // DEAD alone: the capability is void. With another bit: the peer went, and may come
+            // back.
             let dead = place.as_ref().is_some_and(|c| list.got(c.slot()) == want::DEAD);
             if dead {
                 *place = None;

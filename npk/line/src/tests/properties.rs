@@ -18,8 +18,8 @@ fn input() -> impl Strategy<Value = Vec<u8>> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(2000))]
 
-    /// No panic; the text is UTF-8 of at most `MAX` bytes without controls, the cursor stands between two characters,
-    /// and the screen shows line and cursor.
+    /// No panic; the text is UTF-8 of at most `MAX` bytes without controls, the cursor stands
+    /// between two characters, and the screen shows line and cursor.
     #[test]
     fn the_line_stays_whole_and_the_screen_shows_it(bytes in input()) {
         let (mut editor, mut screen) = (Small::new("$ "), Screen::default());
@@ -53,7 +53,10 @@ proptest! {
 
     /// A completer's answers are foreign input: wild positions and texts do no harm.
     #[test]
-    fn any_completer_will_do(start in 0usize..99, words in proptest::collection::vec(any::<String>(), 0..4)) {
+    fn any_completer_will_do(
+        start in 0usize..99,
+        words in proptest::collection::vec(any::<String>(), 0..4),
+    ) {
         struct Wild(usize, Vec<String>);
         impl Completer for Wild {
             fn complete(&mut self, _: &str, each: &mut dyn FnMut(&str)) -> usize {
