@@ -6,7 +6,7 @@ use system::session::{Answer, answers, profile, script};
 use system::{Boot, built, expect_exit};
 
 /// Where the kernel's image is linked: the upper half.
-const LINEAR: u64 = 0xFFFF_0000_0000_0000;
+const LINEAR: u64 = 0xFFFF_FF80_0000_0000;
 
 /// The end that a program must have.
 #[derive(Clone, Copy, Debug)]
