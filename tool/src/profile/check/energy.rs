@@ -1,78 +1,74 @@
-//! Admission: no core may promise more than it has.
-//!
-//! With P, M, G the sums of the budgets of a spectrum, p, m, g the largest of them, and K the
-//! longest kernel stretch, in µs:
-//! P + p + K ≤ 2,000; 6P + M + m + K ≤ 10,000; 26P + 6M + G + g + K ≤ 50,000.
+//! Admission: no core may promise more than it has. The kernel's own arithmetic, crate `sched`, decides,
+//! so that a profile that passes here is admitted at boot.
 use abi::pledge::{SPECTRA, WINDOW_NS};
+use sched::{DOMAINS, Harmonic, Params};
 
 use super::super::model::{Cell, Service};
 use crate::report::Report;
 
-/// Longest kernel stretch in µs: 20,000 instructions of 1 ns.
-const K: u128 = 20;
-const PHOTON: usize = 3;
-const MATTER: usize = 2;
-const GRAVITY: usize = 1;
-
-/// Sum and largest budget by spectrum, J (1 J is 1 µs).
-#[derive(Clone, Copy, Default)]
-struct Load([(u128, u128); 4]);
-
-impl Load {
-    fn with(mut self, service: &Service) -> Self {
-        let (sum, largest) = &mut self.0[usize::from(service.spectrum.value)];
-        let energy = u128::from(service.energy.value);
-        *sum += energy;
-        *largest = energy.max(*largest);
-        self
-    }
-
-    /// The window that overflows: demand and supply in µs, and the spectrum whose promise breaks.
-    fn overflow(&self) -> Option<(u128, u128, usize)> {
-        let [_, (g_sum, g), (m_sum, m), (p_sum, p)] = self.0;
-        let rows = [
-            (p_sum + p + K, PHOTON),
-            (6 * p_sum + m_sum + m + K, MATTER),
-            (26 * p_sum + 6 * m_sum + g_sum + g + K, GRAVITY),
-        ];
-        rows.into_iter()
-            .map(|(demand, spectrum)| (demand, u128::from(WINDOW_NS[spectrum] / 1000), spectrum))
-            .find(|(demand, supply, _)| demand > supply)
-    }
-}
-
 /// Adds up the services in their order and reports the first that no longer fits.
 pub fn check(cell: &Cell, out: &mut Vec<Report>) {
-    let mut load = Load::default();
-    for service in &cell.services {
-        let spectrum = usize::from(service.spectrum.value);
-        if spectrum == 0 && service.energy.value != 0 {
-            out.push(
-                Report::new("spectrum `void` has no budget: it gets what is left")
-                    .at(&service.energy.at, "a promise that nothing keeps")
-                    .help("take `energy` away, or choose another spectrum"),
-            );
+    let mut core = Harmonic::new();
+    // More services than the kernel has domains are reported elsewhere.
+    for (id, service) in (0..DOMAINS as u8).zip(&cell.services) {
+        if !is_promise(service, out) {
             continue;
         }
-        if spectrum != 0 && service.energy.value == 0 {
-            out.push(
-                Report::new(format!("service `{}` has no energy", service.name.value))
-                    .at(&service.energy.at, "it could never run")
-                    .help("give it energy, or the spectrum `void`"),
-            );
-        }
-        load = load.with(service);
-        if let Some((demand, supply, broken)) = load.overflow() {
-            out.push(
-                Report::new(format!(
-                    "more energy is promised than a core of cell `{}` has: \
-                     {demand} µs in a {} window of {supply} µs",
-                    cell.name.value, SPECTRA[broken]
-                ))
-                .at(&service.energy.at, format!("`{}` does not fit any more", service.name.value))
-                .help("lower `energy` here or above; docs/manifest.md shows the sums"),
-            );
+        let spectrum = service.spectrum.value;
+        if core.add(id, params(spectrum, service.energy.value)).is_err() {
+            out.push(overflow(cell, service, most(&core, spectrum)));
             return;
         }
     }
+}
+
+/// 1 J is 1 µs.
+fn params(spectrum: u8, energy: u64) -> Params {
+    Params { spectrum, budget_ns: energy.saturating_mul(1000) }
+}
+
+/// Whether there is something to admit; a promise of nothing, and one that nothing keeps, are reported.
+fn is_promise(service: &Service, out: &mut Vec<Report>) -> bool {
+    match (service.spectrum.value, service.energy.value) {
+        (0, 0) => {}
+        (0, _) => out.push(
+            Report::new("spectrum `void` has no budget: it gets what is left")
+                .at(&service.energy.at, "a promise that nothing keeps")
+                .help("take `energy` away, or choose another spectrum"),
+        ),
+        (_, 0) => out.push(
+            Report::new(format!("service `{}` has no energy", service.name.value))
+                .at(&service.energy.at, "it could never run")
+                .help("give it energy, or the spectrum `void`"),
+        ),
+        _ => return true,
+    }
+    false
+}
+
+/// The largest energy, J, that a core still admits in `spectrum`, 0 if none.
+fn most(core: &Harmonic, spectrum: u8) -> u64 {
+    let (mut fits, mut too_much) = (0, WINDOW_NS[usize::from(spectrum)] / 1000 + 1);
+    while too_much - fits > 1 {
+        let middle = fits.midpoint(too_much);
+        match core.admit(params(spectrum, middle)) {
+            Ok(()) => fits = middle,
+            Err(_) => too_much = middle,
+        }
+    }
+    fits
+}
+
+fn overflow(cell: &Cell, service: &Service, most: u64) -> Report {
+    let spectrum = SPECTRA[usize::from(service.spectrum.value)];
+    let most = match most {
+        0 => format!("no energy is left in {spectrum}: lower what stands above"),
+        most => format!("{most} J would fit here, more if what stands above is lower"),
+    };
+    Report::new(format!(
+        "more energy is promised than a core of cell `{}` has: {} J more in {spectrum} do not fit",
+        cell.name.value, service.energy.value,
+    ))
+    .at(&service.energy.at, format!("`{}` does not fit any more", service.name.value))
+    .help(format!("{most}; docs/manifest.md shows the sums"))
 }
