@@ -83,7 +83,18 @@ pub fn loader(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<B
 
 /// Builds a profile completely.
 pub fn build(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<Built, Failure> {
-    let profile = profile::load(path)?;
+    build_with(workspace, path, signing, |_| Ok(()))
+}
+
+/// As [`build`], but `edit` may change the checked profile before anything is built.
+pub fn build_with(
+    workspace: &Workspace,
+    path: &Path,
+    signing: &Signing,
+    edit: impl FnOnce(&mut Profile) -> Result<(), Failure>,
+) -> Result<Built, Failure> {
+    let mut profile = profile::load(path)?;
+    edit(&mut profile)?;
     let elves = programs(workspace, &profile)?;
     size::check(workspace, &elves)?;
     let folder = boot_folder(workspace, path);

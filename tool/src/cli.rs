@@ -75,6 +75,9 @@ pub struct Run {
     /// machine it is for
     #[arg(long, value_name = "FILE")]
     pub bundle: Option<PathBuf>,
+    /// Take RumKV without one of its checks (`stage2`: its memory is exposed), to see an attack succeed
+    #[arg(long, value_name = "NAME", conflicts_with = "bundle")]
+    pub sabotage: Option<String>,
     /// Wait for gdb at port 1234 before the first instruction
     #[arg(long)]
     pub gdb: bool,
@@ -95,6 +98,9 @@ pub struct Build {
     /// What to build.
     #[command(flatten)]
     pub source: Source,
+    /// Take RumKV without one of its checks (`stage2`: its memory is exposed), to see an attack succeed
+    #[arg(long, value_name = "NAME")]
+    pub sabotage: Option<String>,
     /// Print a JSON object with all paths
     #[arg(long)]
     pub json: bool,

@@ -14,6 +14,7 @@ pub mod machine;
 pub mod pack;
 pub mod profile;
 pub mod report;
+pub mod sabotage;
 pub mod size;
 pub mod symbol;
 pub mod workspace;

@@ -3,8 +3,8 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{print_json, signing, write};
-use crate::assembly::{self, Built, profile_path};
+use super::{assemble, print_json, signing, write};
+use crate::assembly::{Built, profile_path};
 use crate::cli::{Build, Image, Source};
 use crate::failure::Failure;
 use crate::machine::arguments::Board;
@@ -15,11 +15,14 @@ fn make(
     workspace: &Workspace,
     source: &Source,
     folder: Option<PathBuf>,
+    sabotage: Option<&str>,
 ) -> Result<(Built, [PathBuf; 2]), Failure> {
     let signing = signing(workspace, source)?;
     let path = profile_path(workspace, &source.profile);
-    let built = assembly::build(workspace, &path, &signing)?;
-    let default = || workspace.target.join("bundles").join(built.profile.name());
+    let built = assemble(workspace, &path, &signing, sabotage)?;
+    let name = built.profile.name();
+    let name = sabotage.map_or(name.to_string(), |s| format!("{name}-sabotage-{s}"));
+    let default = || workspace.target.join("bundles").join(name);
     let folder = folder.unwrap_or_else(default);
     let files = [folder.join("nexus-boot.img"), folder.join("bundle.tar")];
     write(&files[0], &built.loader)?;
@@ -29,7 +32,8 @@ fn make(
 
 /// Prints the path of the bundle.
 pub fn build(a: &Build) -> Result<u8, Failure> {
-    let (built, [loader, bundle]) = make(&Workspace::find()?, &a.source, None)?;
+    let (built, [loader, bundle]) =
+        make(&Workspace::find()?, &a.source, None, a.sabotage.as_deref())?;
     if a.json {
         let bytes = built.bundle.len();
         print_json(&json!({ "loader": loader, "bundle": bundle, "bytes": bytes }))?;
@@ -41,7 +45,7 @@ pub fn build(a: &Build) -> Result<u8, Failure> {
 
 /// Writes both files into a folder and says how to start them.
 pub fn image(a: &Image) -> Result<u8, Failure> {
-    let (built, files) = make(&Workspace::find()?, &a.source, Some(a.output.clone()))?;
+    let (built, files) = make(&Workspace::find()?, &a.source, Some(a.output.clone()), None)?;
     for file in &files {
         println!("{}", file.display());
     }

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use clap::CommandFactory;
 
-use crate::assembly::{Signing, profile_path};
+use crate::assembly::{self, Built, Signing, profile_path};
 use crate::bundle::Key;
 use crate::cli::{Check, Cli, Command, Pack, Size, Source};
 use crate::failure::{Context, Failure};
 use crate::workspace::Workspace;
-use crate::{budget, pack, profile, size};
+use crate::{budget, pack, profile, sabotage, size};
 
 /// Runs a command; answers the exit code.
 pub fn run(command: Command) -> Result<u8, Failure> {
@@ -42,6 +42,21 @@ fn signing(workspace: &Workspace, source: &Source) -> Result<Signing, Failure> {
     };
     name_key(&key);
     Ok(Signing { key, version: source.bundle_version, floor: source.floor })
+}
+
+/// Builds a profile, with a sabotaged RumKV if one is asked for; says so.
+fn assemble(
+    workspace: &Workspace,
+    path: &Path,
+    signing: &Signing,
+    sabotage: Option<&str>,
+) -> Result<Built, Failure> {
+    let Some(name) = sabotage else { return assembly::build(workspace, path, signing) };
+    assembly::build_with(workspace, path, signing, |profile| {
+        sabotage::apply(workspace, profile, name)?;
+        eprintln!("nexus: RumKV is sabotaged on purpose: {name}");
+        Ok(())
+    })
 }
 
 fn name_key(key: &Key) {

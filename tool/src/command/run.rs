@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use abi::boot::beb;
 
-use super::signing;
+use super::{assemble, signing};
 use crate::assembly::{self, profile_path};
 use crate::cli::Run;
 use crate::failure::{Context, Failure};
@@ -21,7 +21,7 @@ pub fn run(a: Run) -> Result<u8, Failure> {
     let signing = signing(&workspace, &a.source)?;
     let path = profile_path(&workspace, &a.source.profile);
     let built = match &a.bundle {
-        None => assembly::build(&workspace, &path, &signing)?,
+        None => assemble(&workspace, &path, &signing, a.sabotage.as_deref())?,
         Some(file) => {
             let bundle = std::fs::read(file).context(|| format!("read {}", file.display()))?;
             let loader = assembly::loader(&workspace, &path, &signing)?;
