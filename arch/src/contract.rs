@@ -143,6 +143,7 @@ pub trait Machine: Sized {
     /// Number of tags the hardware tells apart; 0 belongs to the kernel.
     fn tags(&self) -> u32;
     /// Maps whole pages, virtual `va` to physical `pa`. `perms` are R/W/X of [`abi::cap`], never W and X.
+    #[allow(clippy::too_many_arguments, reason = "what, where and how of one mapping")]
     fn map(
         &mut self,
         space: &Self::Space,

@@ -199,6 +199,18 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// The end of a channel that was made for two fibers goes with its own capability, so that who starts many children
+    /// does not use up the table. Those of the manifest stay for the next instance of their service.
+    pub(crate) fn drop_private_end(&mut self, object: u32) {
+        let Body::End { channel, side } = self.body(object) else { return };
+        let private = self.channels[channel as usize % CHANNELS].number == 0;
+        if private && self.objects[object as usize % OBJECTS].owner == self.domain {
+            self.drop_end(channel, side);
+            self.free_object(object);
+            self.free_channel_if_dead(channel);
+        }
+    }
+
     /// Frees a channel that was made for two fibers when both are gone. Those of the manifest stay.
     pub(crate) fn free_channel_if_dead(&mut self, channel: u8) {
         let place = &mut self.channels[channel as usize % CHANNELS];
@@ -263,7 +275,7 @@ impl<M: Machine> Kernel<M> {
                 Ok(popped.slot)
             }
             Err(Error::Empty)
-                if self.channels[channel as usize].ends[1 - side as usize & 1].gone =>
+                if self.channels[channel as usize].ends[(1 - side as usize) & 1].gone =>
             {
                 Err(Error::Gone)
             }
@@ -280,7 +292,7 @@ impl<M: Machine> Kernel<M> {
     /// must ring.
     pub(crate) fn channel_ready(&mut self, channel: u8, side: u8) -> (bool, bool) {
         let Ok((slots, _)) = self.stand_in(channel, side, false) else { return (true, true) };
-        let peer_gone = self.channels[channel as usize].ends[1 - side as usize & 1].gone;
+        let peer_gone = self.channels[channel as usize].ends[(1 - side as usize) & 1].gone;
         let inward = self.view(channel, 1 - side);
         let readable = match Consumer::resume(&inward, slots) {
             Ok(mut consumer) => {

@@ -80,6 +80,7 @@ pub struct Kernel<M: Machine> {
 impl<M: Machine> Kernel<M> {
     /// A kernel without a machine and without fibers, to fill a static.
     #[must_use]
+    #[allow(clippy::large_stack_arrays, reason = "evaluated by the compiler into a static")]
     pub const fn new(machine: M) -> Self {
         Self {
             machine,

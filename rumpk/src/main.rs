@@ -6,6 +6,6 @@ use rumpk::Application;
 
 /// Nothing is linked with the kernel.
 #[unsafe(no_mangle)]
-fn rumpk_application() -> Option<Application> {
+extern "Rust" fn rumpk_application() -> Option<Application> {
     None
 }

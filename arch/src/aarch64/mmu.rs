@@ -48,7 +48,7 @@ impl Space {
 }
 
 fn kernel_page(writable: bool, executable: bool) -> u64 {
-    let mut d = bit::VALID | bit::TABLE | ATTR_NORMAL * bit::ATTR | bit::INNER_SHAREABLE;
+    let mut d = bit::VALID | bit::TABLE | (ATTR_NORMAL * bit::ATTR) | bit::INNER_SHAREABLE;
     d |= bit::ACCESSED | bit::UXN;
     if !writable {
         d |= bit::READ_ONLY;
@@ -67,7 +67,7 @@ pub fn attributes(perms: u8, memory: Memory, isolated: bool) -> u64 {
         Memory::Device => (ATTR_DEVICE, 0),
         Memory::Uncached => (ATTR_UNCACHED, bit::INNER_SHAREABLE),
     };
-    let mut d = bit::VALID | bit::TABLE | attr * bit::ATTR | share | bit::ACCESSED;
+    let mut d = bit::VALID | bit::TABLE | (attr * bit::ATTR) | share | bit::ACCESSED;
     d |= bit::NOT_GLOBAL | bit::PXN;
     if perms & (R | W | X) != 0 && isolated {
         d |= bit::USER;
@@ -152,7 +152,7 @@ pub fn kernel_tables(base: u64, len: u64) {
     // Distributor and redistributors: one 2 MB block of device memory at 0x0800_0000.
     let gic = abi::boot::virt::GICD & !(BLOCK_2M - 1);
     t.devices.0[(gic >> 21 & 511) as usize] =
-        gic | bit::VALID | bit::ACCESSED | bit::PXN | bit::UXN | ATTR_DEVICE * bit::ATTR;
+        gic | bit::VALID | bit::ACCESSED | bit::PXN | bit::UXN | (ATTR_DEVICE * bit::ATTR);
     t.root.0[(base >> 30) as usize] = table_at(&raw const t.ram);
     t.root.0[(gic >> 30) as usize] = table_at(&raw const t.devices);
     barrier!("dsb ish");
@@ -171,8 +171,8 @@ pub fn tags() -> u32 {
 }
 
 fn entry(machine: &mut Aarch64, table: u64, index: u64) -> &mut u64 {
-    let slot = machine.pointer(table + index * 8, 8).cast::<u64>();
-    // SAFETY: `pointer` checked that it is RAM; tables lie on page boundaries, so it is aligned; borrowed with `machine`.
+    let slot = machine.words(table + index * 8, 1);
+    // SAFETY: `words` checked that it is RAM and aligned; borrowed with `machine`.
     unsafe { &mut *slot }
 }
 
@@ -204,7 +204,7 @@ fn step(
 
 pub fn map(
     machine: &mut Aarch64,
-    space: &Space,
+    space: Space,
     pool: &mut TablePool,
     va: u64,
     pa: u64,
@@ -224,7 +224,7 @@ pub fn map(
 }
 
 /// Removes the pages' entries and completes the invalidation on every core.
-pub fn unmap(machine: &mut Aarch64, space: &Space, va: u64, len: u64) {
+pub fn unmap(machine: &mut Aarch64, space: Space, va: u64, len: u64) {
     for at in (va..va + len).step_by(PAGE) {
         let mut table = space.root();
         for shift in [30, 21] {
@@ -252,13 +252,13 @@ pub fn unmap(machine: &mut Aarch64, space: &Space, va: u64, len: u64) {
 /// One register. The exception return that follows synchronises it; the kernel's accesses to fibers' memory before it
 /// need the barrier.
 #[inline]
-pub fn activate(space: &Space) {
+pub fn activate(space: Space) {
     write!("TTBR0_EL1", space.ttbr);
     barrier!("isb");
 }
 
 /// Invalidates all of a space. If it is the current one, the core leaves it for the empty one first.
-pub fn retire(space: &Space) {
+pub fn retire(space: Space) {
     if read!("TTBR0_EL1") & !1 == space.ttbr {
         // SAFETY: only the address is taken; the tables were made at boot.
         let none = unsafe { &raw const TABLES.get().none };

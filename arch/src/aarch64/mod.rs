@@ -118,20 +118,12 @@ impl Aarch64 {
         (LINEAR + pa) as *mut u8
     }
     fn word(&self, pa: u64) -> *mut u32 {
-        assert!(pa & 3 == 0, "misaligned word {pa:#x}");
+        assert!(pa.is_multiple_of(4), "misaligned word {pa:#x}");
         self.pointer(pa, 4).cast()
     }
     fn words(&self, pa: u64, count: usize) -> *mut u64 {
-        assert!(pa & 7 == 0, "misaligned words {pa:#x}");
+        assert!(pa.is_multiple_of(8), "misaligned words {pa:#x}");
         self.pointer(pa, count * 8).cast()
-    }
-
-    fn psci(&mut self, function: u64) -> ! {
-        // SAFETY: PSCI (DEN0022) SYSTEM_OFF and SYSTEM_RESET by SMC take no memory; they do not return.
-        unsafe { asm!("smc #0", inout("x0") function => _, options(nostack)) };
-        loop {
-            barrier!("wfi");
-        }
     }
 }
 
@@ -286,18 +278,18 @@ impl Machine for Aarch64 {
         memory: Memory,
     ) -> Result<(), NoTable> {
         let attributes = mmu::attributes(perms, memory, self.isolated);
-        mmu::map(self, space, pool, va, pa, len, attributes)
+        mmu::map(self, *space, pool, va, pa, len, attributes)
     }
     fn unmap(&mut self, space: &Space, va: u64, len: u64) {
-        mmu::unmap(self, space, va, len);
+        mmu::unmap(self, *space, va, len);
         self.maintenance += len / abi::PAGE as u64;
     }
     #[inline]
     fn activate(&mut self, space: &Space) {
-        mmu::activate(space);
+        mmu::activate(*space);
     }
     fn retire(&mut self, space: &Space) {
-        mmu::retire(space);
+        mmu::retire(*space);
         self.maintenance += 1;
     }
     fn tlb_maintenance(&self) -> u64 {
@@ -332,14 +324,23 @@ impl Machine for Aarch64 {
         // SAFETY: RNDR (D24.2.162) is there; it sets Z when it has no number.
         unsafe {
             asm!("mrs {}, S3_3_C2_C4_0", "cset {}, eq", out(reg) value, out(reg) none,
-                options(nomem, nostack))
+                options(nomem, nostack));
         };
         (none == 0).then_some(value)
     }
     fn power_off(&mut self) -> ! {
-        self.psci(0x8400_0008)
+        psci(0x8400_0008)
     }
     fn reset(&mut self) -> ! {
-        self.psci(0x8400_0009)
+        psci(0x8400_0009)
+    }
+}
+
+/// A PSCI call (DEN0022) that does not return.
+fn psci(function: u64) -> ! {
+    // SAFETY: PSCI (DEN0022) SYSTEM_OFF and SYSTEM_RESET by SMC take no memory; they do not return.
+    unsafe { asm!("smc #0", inout("x0") function => _, options(nostack)) };
+    loop {
+        barrier!("wfi");
     }
 }

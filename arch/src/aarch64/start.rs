@@ -7,8 +7,8 @@ use core::arch::global_asm;
 
 /// TCR_EL1 (D24.2.155): 39-bit halves (T0SZ = T1SZ = 25), 4 KB granules, inner-shareable write-back walks, 16-bit
 /// ASIDs taken from TTBR0, 40-bit physical addresses.
-pub const TCR: u64 = 25
-    | 25 << 16
+pub const TCR: u64 = 0x19
+    | 0x19 << 16
     | 0b01 << 8
     | 0b01 << 10
     | 0b11 << 12
@@ -19,7 +19,7 @@ pub const TCR: u64 = 25
     | 0b010 << 32
     | 1 << 36;
 /// MAIR_EL1: 0 Device-nGnRnE, 1 Normal write-back, 2 Normal non-cacheable.
-pub const MAIR: u64 = 0x00 | 0xFF << 8 | 0x44 << 16;
+pub const MAIR: u64 = 0xFF << 8 | 0x44 << 16;
 /// SCTLR_EL1 (D24.2.128): MMU and caches on, stack alignment checked at both levels, a fiber may zero cache lines
 /// (DZE) but neither sleep (nTWI, nTWE = 0) nor maintain caches; RES1 bits of v8.0 set (SPAN among them).
 pub const SCTLR: u64 = 1 << 0

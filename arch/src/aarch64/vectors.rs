@@ -255,9 +255,8 @@ fn decode(syndrome: u64) -> Trap {
         // FP/SIMD access.
         0x07 => Trap::Floating,
         // Aborts from a lower level; 0x21 is the alignment status code.
-        0x20 | 0x21 => fault(end::PAGE_FAULT, address),
         0x24 | 0x25 if syndrome & 0x3F == 0x21 => fault(end::ALIGNMENT, address),
-        0x24 | 0x25 => fault(end::PAGE_FAULT, address),
+        0x20 | 0x21 | 0x24 | 0x25 => fault(end::PAGE_FAULT, address),
         0x22 | 0x26 => fault(end::ALIGNMENT, address),
         // Unknown, trapped register or WFI, SVE, pointer authentication, HVC, SMC, BRK.
         0x00 | 0x01 | 0x09 | 0x16 | 0x17 | 0x18 | 0x19 | 0x1D | 0x3C => fault(end::ILLEGAL, 0),

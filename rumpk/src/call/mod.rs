@@ -137,6 +137,7 @@ impl<M: Machine> Kernel<M> {
         let narrower = (left.perms, left.offset, left.len) != (cap.perms, cap.offset, cap.len);
         if left.is_empty() || narrower {
             self.unmap_object(cap.object);
+            self.drop_private_end(cap.object);
         }
         self.fiber_mut().caps.replace(slot, left)?;
         Ok(0)

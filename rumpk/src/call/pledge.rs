@@ -14,7 +14,6 @@ impl<M: Machine> Kernel<M> {
                 self.narrow(u64::from_le_bytes(bytes));
                 Ok(0)
             }
-            pledge_op::NARROW => Err(Error::BadCall.into()),
             pledge_op::UNVEIL | pledge_op::LOCK => Err(Error::Unsupported.into()),
             _ => Err(Error::BadCall.into()),
         }

@@ -66,7 +66,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn list(&mut self, r: &Request, answer: &mut vfs::Answer) -> Result<(), Stop> {
-        let (mut path, len) = ([0; PATH_MAX], self.path_len(r)?);
+        let (mut path, len) = ([0; PATH_MAX], path_len(r)?);
         self.machine.copy_in(UserAddr(r.path), &mut path[..len])?;
         let path = archive::check_path(&path[..len]).ok_or(Error::BadCall)?;
         let bytes = self.archive();
@@ -91,13 +91,8 @@ impl<M: Machine> Kernel<M> {
         Ok(())
     }
 
-    fn path_len(&self, r: &Request) -> Result<usize, Error> {
-        let len = r.path_len as usize;
-        if len > PATH_MAX { Err(Error::TooBig) } else { Ok(len) }
-    }
-
     fn resolve(&mut self, r: &Request) -> Result<Found, Stop> {
-        let (mut path, len) = ([0; PATH_MAX], self.path_len(r)?);
+        let (mut path, len) = ([0; PATH_MAX], path_len(r)?);
         self.machine.copy_in(UserAddr(r.path), &mut path[..len])?;
         let path = archive::check_path(&path[..len]).ok_or(Error::BadCall)?;
         Ok(archive::find(self.archive(), path).ok_or(Error::NotFound)?)
@@ -133,4 +128,10 @@ impl<M: Machine> Kernel<M> {
         }
         crate::manifest::Manifest::new(self.machine.bytes(base, len as usize))
     }
+}
+
+/// Bytes of the request's path.
+fn path_len(r: &Request) -> Result<usize, Error> {
+    let len = r.path_len as usize;
+    if len > PATH_MAX { Err(Error::TooBig) } else { Ok(len) }
 }

@@ -143,7 +143,7 @@ impl<M: Machine> Kernel<M> {
     fn probe_end(&mut self, index: usize, channel: u8, side: u8, wants: u8, place: usize) -> u8 {
         let ends = &self.channels[channel as usize].ends;
         let (mapped, gone) =
-            (ends[side as usize & 1].mapped != NONE, ends[1 - side as usize & 1].gone);
+            (ends[side as usize & 1].mapped != NONE, ends[(1 - side as usize) & 1].gone);
         let broken = ends[side as usize & 1].broken;
         let rung = core::mem::take(&mut self.objects[index].latched);
         if broken {

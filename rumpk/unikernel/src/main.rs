@@ -16,7 +16,8 @@ extern "C" fn application(args: *const u8, len: usize, table: *const SysTable) -
 
 /// What is linked with the kernel.
 #[unsafe(no_mangle)]
-fn rumpk_application() -> Option<Application> {
+#[allow(clippy::unnecessary_wraps, reason = "the kernel alone answers None")]
+extern "Rust" fn rumpk_application() -> Option<Application> {
     Some(Application {
         entry: application as extern "C" fn(*const u8, usize, *const SysTable) -> ! as usize as u64,
         entries: arch::direct_entry,
