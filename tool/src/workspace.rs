@@ -50,6 +50,8 @@ pub struct Workspace {
     pub target: PathBuf,
     /// Packages that build and test on the host.
     pub host: Vec<String>,
+    /// Packages of EL0 whose library has tests that run on the host; their programs are the machine's.
+    pub tested_libraries: Vec<String>,
     /// Packages that are built for the machine, each with its level; some are also of the host.
     bare: BTreeMap<String, Level>,
     /// Programs for the machine by name.
@@ -94,6 +96,7 @@ impl Workspace {
         host.push(SYSTEM_TESTS.into());
         let mut bare = BTreeMap::new();
         let mut programs = BTreeMap::new();
+        let mut tested_libraries = Vec::new();
         for package in metadata.workspace_packages() {
             let folder = package.manifest_path.as_std_path().parent().unwrap_or(&root);
             let folder = folder.strip_prefix(&root).unwrap_or(folder);
@@ -106,6 +109,10 @@ impl Workspace {
             if !host.contains(&name) || level == Level::Privileged {
                 bare.insert(name.clone(), level);
             }
+            let tested = package.targets.iter().any(|t| t.is_lib() && t.test);
+            if tested && level == Level::User && !host.contains(&name) {
+                tested_libraries.push(name.clone());
+            }
             // A package such as rumpk is a library on the host and a program on the machine; the
             // host tool's own programs are none for the machine.
             let hosted = host.contains(&name) && level == Level::User;
@@ -114,7 +121,7 @@ impl Workspace {
             }
         }
         let target = metadata.target_directory.as_std_path().to_path_buf();
-        Self { root, target, host, bare, programs }
+        Self { root, target, host, tested_libraries, bare, programs }
     }
 
     /// The program `name`.
