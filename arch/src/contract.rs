@@ -168,6 +168,18 @@ pub trait Machine: Sized {
     /// Writes the current fiber's memory with the fiber's rights.
     fn copy_out(&mut self, to: UserAddr, from: &[u8]) -> Result<(), BadAddress>;
 
+    /// Reads an aligned word of the current fiber's memory that it may also write, with the fiber's rights.
+    fn own_word(&mut self, at: UserAddr) -> Result<u32, BadAddress> {
+        let mut bytes = [0; 4];
+        self.copy_in(at, &mut bytes)?;
+        self.copy_out(at, &bytes)?;
+        Ok(u32::from_le_bytes(bytes))
+    }
+    /// Writes an aligned word of the current fiber's memory with the fiber's rights.
+    fn put_word(&mut self, at: UserAddr, word: u32) -> Result<(), BadAddress> {
+        self.copy_out(at, &word.to_le_bytes())
+    }
+
     /// Makes `frame` the one that the next trap saves to.
     fn enter(&mut self, frame: &mut Self::Frame);
     /// Lets the fiber use the FP/SIMD registers, or makes the first use trap.

@@ -48,6 +48,8 @@ pub struct Fiber<M: Machine> {
     /// Stack of a fiber that is not its domain's first: physical address and bytes, given back at its end.
     pub stack: (u64, u64),
     pub name: [u8; 32],
+    /// So many times it gets the FP/SIMD registers without a trap.
+    pub eager: u8,
 }
 
 impl<M: Machine> Fiber<M> {
@@ -77,6 +79,7 @@ impl<M: Machine> Fiber<M> {
         time: 0,
         stack: (0, 0),
         name: [0; 32],
+        eager: 0,
     };
 
     pub fn is_free(&self) -> bool {

@@ -51,6 +51,22 @@ extern "C" fn rumpk_syscall(
     kernel.call(number, &[a0, a1, a2, a3, a4, a5])
 }
 
+/// The call `wait`, with the registers that it keeps saved. The frame that goes on holds its own result.
+#[unsafe(no_mangle)]
+extern "C" fn rumpk_wait(list: usize, count: usize, deadline: usize) -> *mut Frame {
+    // SAFETY: traps do not nest.
+    let kernel = unsafe { KERNEL.get() };
+    kernel.wait_saved(list, count, deadline)
+}
+
+/// The call `send`, in the same way.
+#[unsafe(no_mangle)]
+extern "C" fn rumpk_send(slot: usize, buf: usize, len: usize) -> *mut Frame {
+    // SAFETY: traps do not nest.
+    let kernel = unsafe { KERNEL.get() };
+    kernel.send_saved(slot, buf, len)
+}
+
 /// A trap that is none, with all registers saved.
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_trap(trap: &Trap) -> *mut Frame {

@@ -96,7 +96,7 @@ fn cell_manifest() -> Vec<u8> {
 }
 
 /// A cell that runs subject zero, whose image `Boot/bin/child` is there too.
-fn boot() -> Box<Kernel<Host>> {
+pub(crate) fn boot() -> Box<Kernel<Host>> {
     let mask = 2 << pledge::SPECTRUM_SHIFT | pledge::BITS;
     let archive = archive(&[("Boot/bin/init", image(mask)), ("Boot/bin/child", image(mask))]);
     let manifest = cell_manifest();
@@ -120,12 +120,12 @@ fn boot() -> Box<Kernel<Host>> {
     kernel
 }
 
-fn pc(k: &Kernel<Host>) -> u64 {
+pub(crate) fn pc(k: &Kernel<Host>) -> u64 {
     k.fiber().frame.pc()
 }
 
 /// A call of the current fiber; the result is its own only if it goes on at once.
-fn call(k: &mut Kernel<Host>, number: usize, args: [usize; 6]) -> (isize, usize) {
+pub(crate) fn call(k: &mut Kernel<Host>, number: usize, args: [usize; 6]) -> (isize, usize) {
     let caller = k.current as usize;
     let answer = k.call(number, &args);
     if answer.status <= 0 {
@@ -201,11 +201,16 @@ fn a_fault_of_subject_zero_stops_the_cell_and_says_so() {
 
 /// Spawns `Boot/bin/child` from subject zero's data; the status and value of the call.
 fn spawn(k: &mut Kernel<Host>) -> (isize, usize) {
+    spawn_with(k, NO_SLOT, u64::MAX)
+}
+
+/// The same with a channel to the child in `channel_slot`, and the child's mask.
+pub(crate) fn spawn_with(k: &mut Kernel<Host>, channel_slot: u8, mask: u64) -> (isize, usize) {
     let data = pc(k) + P as u64;
     let wish = Spawn {
         op: SPAWN_IMAGE,
-        channel_slot: NO_SLOT,
-        pledge: u64::MAX,
+        channel_slot,
+        pledge: mask,
         energy: 10,
         name: abi::name("child"),
         ..Spawn::zeroed()

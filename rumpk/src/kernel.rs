@@ -17,7 +17,7 @@ pub const DOMAINS: usize = 32;
 /// Kernel objects.
 pub const OBJECTS: usize = 512;
 /// Channels.
-pub const CHANNELS: usize = 96;
+pub const CHANNELS: usize = 128;
 /// No fiber, no domain, no object.
 pub const NONE: u8 = 0xFF;
 
@@ -70,6 +70,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) charged_until: u64,
     /// No fiber's deadline or timer is earlier than this.
     pub(crate) next_timer: u64,
+    /// What the timer is armed for; [`u64::MAX`] if it is not.
+    pub(crate) armed: u64,
     /// Number of the next fiber.
     pub(crate) next_id: u32,
     /// State of the random number generator.
@@ -98,6 +100,7 @@ impl<M: Machine> Kernel<M> {
             reconsider: false,
             charged_until: 0,
             next_timer: 0,
+            armed: 0,
             next_id: 0,
             random: [0; 32],
             isolated: false,

@@ -35,4 +35,6 @@ pub use kernel::Kernel;
 pub use panic_record::record;
 
 #[cfg(test)]
+mod hand_over_tests;
+#[cfg(test)]
 mod host_tests;

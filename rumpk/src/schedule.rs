@@ -154,12 +154,24 @@ impl<M: Machine> Kernel<M> {
             (set.trailing_zeros() as usize % FIBERS, choice.until)
         };
         let until = if until > u64::MAX / 2 { u64::MAX } else { until };
-        self.machine.set_timer(self.next_timer.min(until).min(self.sched.next_event(now)));
+        self.arm(now, until.min(self.sched.next_event(now)));
         Some(place)
     }
 
+    /// Arms the timer for `at` or the fibers' next time. One that is armed for earlier stays: it comes once too often,
+    /// where domains that call each other would set it anew with every call.
+    #[inline(always)]
+    pub(crate) fn arm(&mut self, now: u64, at: u64) {
+        let at = self.next_timer.min(at);
+        if self.armed > at || self.armed <= now {
+            self.armed = at;
+            self.machine.set_timer(at);
+        }
+    }
+
     /// Makes the fiber and its domain current.
-    fn dispatch(&mut self, place: usize) {
+    #[inline(always)]
+    pub(crate) fn dispatch(&mut self, place: usize) {
         let id = self.fibers[place].domain;
         self.current = place as u8;
         if id != self.domain {
@@ -174,14 +186,20 @@ impl<M: Machine> Kernel<M> {
             }
         }
         self.domains[id as usize % DOMAINS].last = place as u8;
-        self.machine.allow_floating(self.floating == place as u8);
+        if self.fibers[place].eager != 0 && self.floating != place as u8 {
+            self.fibers[place].eager -= 1;
+            self.take_floating();
+        } else {
+            self.machine.allow_floating(self.floating == place as u8);
+        }
     }
 
     /// Nothing is ready: the core sleeps until an interrupt, with the timer armed only for what is really due.
     fn sleep(&mut self, now: u64) {
         self.current = NONE;
         self.next_timer = (0..FIBERS).map(|p| self.fibers[p].next_time()).min().unwrap_or(u64::MAX);
-        self.machine.set_timer(self.next_timer.min(self.sched.next_event(now)));
+        self.armed = self.next_timer.min(self.sched.next_event(now));
+        self.machine.set_timer(self.armed);
         self.counters.idles += 1;
         self.machine.idle();
         self.charged_until = self.machine.now();
@@ -194,6 +212,7 @@ impl<M: Machine> Kernel<M> {
         while let Some(intid) = self.machine.interrupt() {
             if intid == TIMER {
                 self.counters.timer += 1;
+                self.armed = u64::MAX;
                 continue;
             }
             self.counters.device += 1;

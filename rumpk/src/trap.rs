@@ -4,12 +4,16 @@ use crate::object::Body;
 use abi::stats::state;
 use arch::{Frame, Machine, Trap};
 
+/// After a trap for the FP/SIMD registers a fiber gets them this often without one: a program that uses them mostly goes on.
+const EAGER: u8 = 8;
+
 impl<M: Machine> Kernel<M> {
     /// Handles a trap of the current fiber, whose registers are saved, and answers which frame goes on.
     pub fn trap(&mut self, trap: &Trap) -> &mut M::Frame {
         match *trap {
             Trap::Interrupt => self.interrupts(),
             Trap::Floating => {
+                self.fiber_mut().eager = EAGER;
                 self.take_floating();
                 let place = self.current as usize % FIBERS;
                 return &mut self.fibers[place].frame;
@@ -25,7 +29,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Gives the FP/SIMD registers to the current fiber; they stay its own until another one asks.
-    fn take_floating(&mut self) {
+    pub(crate) fn take_floating(&mut self) {
         let (new, old) = (self.current as usize % FIBERS, self.floating as usize);
         let alive = old < FIBERS && old != new && self.fibers[old].state != state::ENDED;
         if alive && let Ok([from, to]) = self.fibers.get_disjoint_mut([old, new]) {

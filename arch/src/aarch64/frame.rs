@@ -13,7 +13,8 @@ pub struct Frame {
     pub(super) tls: u64,
     pub(super) fpcr: u64,
     pub(super) fpsr: u64,
-    pub(super) zero: u64,
+    /// Not 0: x2 to x18 may hold something else than zero.
+    pub(super) full: u64,
     pub(super) v: [u128; 32],
 }
 
@@ -23,6 +24,8 @@ pub const SP: usize = offset_of!(Frame, sp);
 pub const PC: usize = offset_of!(Frame, pc);
 /// Offset of TPIDR_EL0.
 pub const TLS: usize = offset_of!(Frame, tls);
+/// Offset of [`Frame::full`].
+pub const FULL: usize = offset_of!(Frame, full);
 const FPCR: usize = offset_of!(Frame, fpcr);
 const V: usize = offset_of!(Frame, v);
 const _: () = assert!(offset_of!(Frame, x) == 0 && SP == 248 && PC == 256 && TLS == 272);
@@ -35,10 +38,10 @@ const EL1T: u64 = 0b0100;
 
 impl crate::contract::Frame for Frame {
     const EMPTY: Self =
-        Self { x: [0; 31], sp: 0, pc: 0, pstate: 0, tls: 0, fpcr: 0, fpsr: 0, zero: 0, v: [0; 32] };
+        Self { x: [0; 31], sp: 0, pc: 0, pstate: 0, tls: 0, fpcr: 0, fpsr: 0, full: 0, v: [0; 32] };
     fn start(entry: u64, sp: u64, args: [u64; 3], isolated: bool) -> Self {
         let pstate = if isolated { EL0 } else { EL1T };
-        let mut frame = Self { sp, pc: entry, pstate, ..Self::EMPTY };
+        let mut frame = Self { sp, pc: entry, pstate, full: 1, ..Self::EMPTY };
         frame.x[..3].copy_from_slice(&args);
         frame
     }
@@ -89,10 +92,9 @@ unsafe extern "C" {
     fn arch_load_floating(fpcr: *const u64);
 }
 
-/// Saves the registers to `from` and loads those of `to`. The kernel itself is built without FP.
+/// Saves the registers to `from` and loads those of `to`. The kernel itself is built without FP; EL1 may always use
+/// the registers, as CPACR_EL1.FPEN is 01 or 11.
 pub fn swap_floating(from: Option<&mut Frame>, to: &mut Frame) {
-    super::write!("CPACR_EL1", 3 << 20);
-    super::barrier!("isb");
     if let Some(from) = from {
         // SAFETY: writes FPCR, FPSR and V of `from`, which is a whole Frame.
         unsafe { arch_save_floating((&raw mut from.fpcr).cast()) };

@@ -165,6 +165,8 @@ impl Machine for Aarch64 {
         barrier!("isb");
         barrier!("dsb sy");
         barrier!("wfi");
+        // The clock is not read before the core woke.
+        barrier!("isb");
     }
 
     fn interrupt(&mut self) -> Option<u32> {
@@ -301,6 +303,14 @@ impl Machine for Aarch64 {
     }
     fn copy_out(&mut self, to: UserAddr, from: &[u8]) -> Result<(), BadAddress> {
         user::copy_out(to.0, from, self.isolated)
+    }
+    #[inline]
+    fn own_word(&mut self, at: UserAddr) -> Result<u32, BadAddress> {
+        user::own_word(at.0, self.isolated)
+    }
+    #[inline]
+    fn put_word(&mut self, at: UserAddr, word: u32) -> Result<(), BadAddress> {
+        user::put_word(at.0, word, self.isolated)
     }
 
     #[inline]

@@ -1,5 +1,5 @@
 //! The counter in ns: virtual counter of the Generic Timer (chapter D12).
-use super::{barrier, read};
+use super::read;
 
 /// Fixed-point factors between ticks and ns, chosen once, so that reading the clock divides nothing.
 #[derive(Clone, Copy)]
@@ -23,10 +23,9 @@ impl Scale {
             to_ticks: (((hz as u128) << 32).div_ceil(1_000_000_000)) as u64,
         }
     }
-    /// ns since `started`.
+    /// ns since `started`. The exception that brought us here synchronised, so that this read is no older than it.
     #[inline]
     pub fn now(self) -> u64 {
-        barrier!("isb");
         let ticks = read!("CNTVCT_EL0").wrapping_sub(self.started);
         ((ticks as u128 * self.to_ns as u128) >> 32) as u64
     }

@@ -41,6 +41,21 @@ global_asm!(".balign 4", ".global arch_user_start", "arch_user_start:");
 copy!("arch_copy_in", "ldtr", "str", "ldtrb", "strb");
 copy!("arch_copy_out", "ldr", "sttr", "ldrb", "sttrb");
 copy!("arch_copy_flat", "ldr", "str", "ldrb", "strb");
+// One word, with the fiber's rights: read and written back, and written. Only for calls whose registers are saved, so that
+// ELR_EL1 and SPSR_EL1 come from the frame, whatever a fault leaves in them.
+global_asm!(
+    ".global arch_own_word",
+    "arch_own_word:",
+    "ldtr w1, [x0]",
+    "sttr w1, [x0]",
+    "mov x0, #0",
+    "ret",
+    ".global arch_put_word",
+    "arch_put_word:",
+    "sttr w1, [x0]",
+    "mov x0, #0",
+    "ret",
+);
 global_asm!(
     ".global arch_user_end",
     "arch_user_end:",
@@ -53,7 +68,16 @@ global_asm!(
     "ret",
 );
 
+/// x0 and x1 of `arch_own_word`.
+#[repr(C)]
+struct Word {
+    failed: u64,
+    word: u64,
+}
+
 unsafe extern "C" {
+    fn arch_own_word(at: u64) -> Word;
+    fn arch_put_word(at: u64, word: u32) -> u64;
     fn arch_copy_in(from: u64, to: *mut u8, len: usize) -> u64;
     fn arch_copy_out(from: *const u8, to: u64, len: usize) -> u64;
     fn arch_copy_flat(from: u64, to: u64, len: usize) -> u64;
@@ -82,5 +106,30 @@ pub fn copy_out(to: u64, from: &[u8], isolated: bool) -> Result<(), BadAddress> 
         // SAFETY: as in `copy_in`.
         unsafe { arch_copy_flat(from.as_ptr() as u64, to, from.len()) }
     };
+    if failed == 0 { Ok(()) } else { Err(BadAddress) }
+}
+
+/// Reads the aligned word at `at` and writes it back.
+#[inline]
+pub fn own_word(at: u64, isolated: bool) -> Result<u32, BadAddress> {
+    if !isolated {
+        let mut bytes = [0; 4];
+        copy_in(at, &mut bytes, isolated)?;
+        copy_out(at, &bytes, isolated)?;
+        return Ok(u32::from_le_bytes(bytes));
+    }
+    // SAFETY: LDTR and STTR reach what the fiber may reach; a fault returns 1.
+    let found = unsafe { arch_own_word(at) };
+    if found.failed == 0 { Ok(found.word as u32) } else { Err(BadAddress) }
+}
+
+/// Writes the aligned word at `at`.
+#[inline]
+pub fn put_word(at: u64, word: u32, isolated: bool) -> Result<(), BadAddress> {
+    if !isolated {
+        return copy_out(at, &word.to_le_bytes(), isolated);
+    }
+    // SAFETY: as in `own_word`.
+    let failed = unsafe { arch_put_word(at, word) };
     if failed == 0 { Ok(()) } else { Err(BadAddress) }
 }

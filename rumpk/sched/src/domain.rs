@@ -68,11 +68,18 @@ impl Domain {
 
     /// The constant-bandwidth rule for a domain that wakes at `now`; `response` is the longest from ready to
     /// done in its spectrum. Without energy afterwards it has to sleep until [`Self::paid_at`].
+    #[inline(always)]
     pub(crate) fn wake(&mut self, now: u64, response: u64) {
+        let window = self.window();
         if self.deadline <= now {
+            if self.energy >= 0 {
+                // Whatever is left of the window that begins in phase is below its share: Q from now on, without a division.
+                (self.energy, self.deadline) = (self.budget, now + window);
+                self.next_window(now);
+                return;
+            }
             self.pay(now);
         }
-        let window = self.window();
         if self.energy <= 0 || self.deadline > now + window {
             return;
         }
@@ -131,7 +138,7 @@ impl Domain {
     /// Counted in time, not in windows begun: short sleeps begin many of them.
     fn forget(&mut self, now: u64) {
         let clean = CLEAN_WINDOWS.saturating_mul(self.window());
-        if now >= self.clean_from.saturating_add(clean) {
+        if self.strikes != 0 && now >= self.clean_from.saturating_add(clean) {
             self.strikes = 0;
         }
     }

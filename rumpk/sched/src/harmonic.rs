@@ -255,6 +255,49 @@ impl Harmonic {
         self.at_mut(id).cooperated = true;
     }
 
+    /// `from` spends `price` and the time `spent` and wakes `to`, which is picked: the time at which its energy ends. Where
+    /// `from` `blocks` it cooperates and sleeps, else it is preempted. `None`, and nothing changed, if these steps one
+    /// by one might do anything else.
+    #[inline(always)]
+    pub fn hand_over(
+        &mut self,
+        from: u8,
+        to: u8,
+        spent: u64,
+        price: u64,
+        blocks: bool,
+        now: u64,
+    ) -> Option<u64> {
+        let (giver, taker) = (self.at(from), self.at(to));
+        let energy = giver.energy.wrapping_sub((spent + price) as i64);
+        let (before, s) = (usize::from(giver.spectrum & 3), usize::from(taker.spectrum & 3));
+        let [_, gravity, matter, photon] = self.ready;
+        let rivals = photon | if s < 3 { matter } else { 0 } | if s < 2 { gravity } else { 0 };
+        let promised = s != usize::from(VOID) && taker.energy > 0;
+        let lasts = energy > 0 && now <= giver.deadline;
+        let (own, other) = (1u64 << (from % 64), 1u64 << (to % 64));
+        if !(promised && lasts && (blocks || before < s)) || self.any_throttled() {
+            return None;
+        }
+        if rivals & !own != 0 || self.awake & other != 0 {
+            return None;
+        }
+        let giver = self.at_mut(from);
+        giver.energy = energy;
+        if blocks {
+            giver.cooperated = true;
+            self.awake &= !own;
+            self.ready[before] &= !own;
+        }
+        self.awake |= other;
+        self.ready[s] |= other;
+        (self.last[s], self.running) = (to, Some(to));
+        let response = self.response[s];
+        let taker = self.at_mut(to);
+        taker.wake(now, response);
+        Some(now + taker.energy as u64)
+    }
+
     /// The earliest refill that would preempt the running domain, or wake an idle core; `u64::MAX`: none.
     ///
     /// Refills in the running spectrum or below it are found at the next scheduling point, without a timer.

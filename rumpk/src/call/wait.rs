@@ -1,4 +1,6 @@
 //! `wait(list, n, &deadline)`: the only call that waits for other fibers.
+mod hand_over;
+
 use crate::kernel::{FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, single};
 use abi::call::{Error, WAIT_MAX, want};
