@@ -22,6 +22,7 @@ pub fn test(a: &Test) -> Result<u8, Failure> {
         }
     }
     steps.push(("tests on the host".into(), tests(&workspace, a, false)));
+    steps.push(("tests of libraries for EL0".into(), library_tests(&workspace, a)));
     steps.push(("tests that boot QEMU".into(), tests(&workspace, a, true)));
     let mut failed = Vec::new();
     for (what, mut command) in steps {
