@@ -22,8 +22,13 @@ fn main() -> usize {
         let list = core::cell::UnsafeCell::new(list);
         let args = [list.get() as usize, 1, 0];
         let floating = kind == WAKE_FLOATING;
-        // SAFETY: the kernel writes the entry, which is a cell.
-        let t = unsafe { if floating { timed_floating(wait, args) } else { timed(wait, args) } };
+        let t = if floating {
+            // SAFETY: the kernel writes the entry, which is a cell.
+            unsafe { timed_floating(wait, args) }
+        } else {
+            // SAFETY: as above.
+            unsafe { timed(wait, args) }
+        };
         if t.status != 0 {
             return 4;
         }

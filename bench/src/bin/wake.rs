@@ -30,8 +30,13 @@ fn wake(ends: &mut Ends, kind: u16) -> u64 {
         }
         let args = [ends.slot() as usize, 0, 0];
         let floating = kind == WAKE_FLOATING;
-        // SAFETY: a doorbell touches no memory.
-        let t = unsafe { if floating { timed_floating(send, args) } else { timed(send, args) } };
+        let t = if floating {
+            // SAFETY: a doorbell touches no memory.
+            unsafe { timed_floating(send, args) }
+        } else {
+            // SAFETY: as above.
+            unsafe { timed(send, args) }
+        };
         // The peer is of a higher spectrum: it ran before the call came back.
         let Ok((_, woken)) = ends.pop_word() else { return 0 };
         if let Some(sample) = round.checked_sub(1).and_then(|i| samples.get_mut(i)) {
