@@ -56,7 +56,7 @@ pub type Args = [usize; 6];
 
 impl<M: Machine> Kernel<M> {
     /// Handles call `number` of the current fiber.
-    #[inline]
+    #[inline(always)]
     pub fn call(&mut self, number: usize, args: &Args) -> Return {
         self.counters.calls += 1;
         let Some(&cost) = COST_NS.get(number) else {
@@ -71,7 +71,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn handle(&mut self, number: usize, args: &Args) -> Answer {
         match number {
             n::META => self.meta(args[0], UserAddr(args[1] as u64), args[2]),
@@ -137,6 +137,8 @@ impl<M: Machine> Kernel<M> {
         let narrower = (left.perms, left.offset, left.len) != (cap.perms, cap.offset, cap.len);
         if left.is_empty() || narrower {
             self.unmap_object(cap.object);
+        }
+        if left.is_empty() {
             self.drop_private_end(cap.object);
         }
         self.fiber_mut().caps.replace(slot, left)?;
