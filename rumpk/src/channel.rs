@@ -216,8 +216,15 @@ impl<M: Machine> Kernel<M> {
         let place = &mut self.channels[channel as usize % CHANNELS];
         if place.number == 0 && place.base != 0 && place.ends.iter().all(|end| end.gone) {
             let (base, len) = (place.base, place.len());
+            let ends = [place.ends[0].object, place.ends[1].object];
             *place = Channel::FREE;
             self.memory.give(base, len);
+            // Who broke its ring may still hold an end, and the place is the next pair's.
+            for object in ends {
+                if matches!(self.body(object), Body::End { channel: of, .. } if of == channel) {
+                    self.free_object(object);
+                }
+            }
         }
     }
 
@@ -266,19 +273,17 @@ impl<M: Machine> Kernel<M> {
     /// Receives for an end that is not mapped. What was sent before the peer went stays readable.
     pub(crate) fn channel_recv(&mut self, channel: u8, side: u8) -> Result<Slot, Error> {
         let (slots, peer) = self.stand_in(channel, side, false)?;
+        // The object of a peer that went may be another's by now.
+        let gone = self.channels[channel as usize % CHANNELS].ends[1 - (side as usize & 1)].gone;
         let view = self.view(channel, 1 - side);
         match Consumer::resume(&view, slots).and_then(|mut c| c.pop(&view)) {
             Ok(popped) => {
-                if popped.must_ring || self.peer_unmapped(channel, side) {
+                if !gone && (popped.must_ring || self.peer_unmapped(channel, side)) {
                     self.signal(peer);
                 }
                 Ok(popped.slot)
             }
-            Err(Error::Empty)
-                if self.channels[channel as usize].ends[(1 - side as usize) & 1].gone =>
-            {
-                Err(Error::Gone)
-            }
+            Err(Error::Empty) if gone => Err(Error::Gone),
             Err(error) => Err(self.broke(channel, side, error)),
         }
     }

@@ -26,6 +26,8 @@ pub struct Domain<M: Machine> {
     pub service: u16,
     /// Fibers of the domain, and those of them that are ready, by place.
     pub fibers: u64,
+    /// Most fibers it may have, as its image says.
+    pub fibers_max: u32,
     pub ready: u64,
     /// The fiber that ran last: the others come first.
     pub last: u8,
@@ -51,6 +53,7 @@ impl<M: Machine> Domain<M> {
         policy: 0,
         service: 0,
         fibers: 0,
+        fibers_max: 0,
         ready: 0,
         last: 0,
         parent: 0,

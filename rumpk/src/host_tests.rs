@@ -6,7 +6,10 @@ use abi::PAGE;
 use abi::boot::{
     Beb, CellManifest, HANDOFF_MAGIC, Handoff, MANIFEST_MAGIC, SERVICE_INIT, Service, beb, virt,
 };
-use abi::call::{Error, NO_SLOT, SPAWN_IMAGE, Spawn, Time, WaitEntry, number as n, tick_op, want};
+use abi::call::{
+    Error, NO_SLOT, SPAWN_FIBER, SPAWN_IMAGE, Spawn, Time, WaitEntry, number as n, op, tick_op,
+    want,
+};
 use abi::cap::{R, W, X, slot};
 use abi::image::{ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, Segment, VERSION};
 use abi::pledge;
@@ -264,4 +267,52 @@ fn the_dead_leave_nothing_behind() {
     }
     assert_eq!(k.machine.active_lines(), []);
     assert_ne!(k.current, NONE);
+}
+
+/// The place of a channel is used again: an end of the one before, which its holder itself broke, reaches nothing there.
+#[test]
+fn an_end_of_a_broken_channel_does_not_reach_the_next_one() {
+    let mut k = boot();
+    let init = k.current;
+    assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
+    let (status, fiber) = spawn_with(&mut k, 40, u64::MAX);
+    assert_eq!(status, 0);
+    let child = until_other(&mut k, init);
+    let (status, ring) = call(&mut k, n::MAP, [slot::PARENT.into(), 0, 0, (R | W).into(), 0, 0]);
+    assert_eq!((status, until_other(&mut k, init)), (0, child));
+    k.machine.store(ring as u64, &u32::MAX.to_le_bytes()).expect("the own index");
+    assert_eq!(until_other(&mut k, child), init);
+    let buffer = (pc(&k) + 2048 + P as u64) as usize;
+    assert_eq!(call(&mut k, n::RECV, [40, buffer, 64, 0, 0, 0]), refused(Error::Gone));
+    assert_eq!(call(&mut k, n::SEND, [fiber, op::FIBER_KILL, 0, 0, 0, 0]), (0, 0));
+    assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
+    assert_eq!(spawn_with(&mut k, 41, u64::MAX).0, 0, "takes the place of the first channel");
+    let map = [40, 0, 0, (R | W).into(), 0, 0];
+    assert_eq!(call(&mut k, n::MAP, map), refused(Error::Revoked));
+}
+
+/// The image says how many fibers its domain may have: this one says nothing, so there is the first.
+#[test]
+fn a_domain_has_no_more_fibers_than_its_image_says() {
+    let mut k = boot();
+    let data = pc(&k) + P as u64;
+    let wish = Spawn { op: SPAWN_FIBER, entry: pc(&k), ..Spawn::zeroed() };
+    k.machine.store(data + 256, &wish.encode()).expect("own data");
+    let args = [slot::FACTORY.into(), (data + 256) as usize, Spawn::SIZE, 0, 0, 0];
+    assert_eq!(call(&mut k, n::SPAWN, args), refused(Error::Full));
+    k.domain_mut().fibers_max = 2;
+    assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
+    assert_eq!(call(&mut k, n::SPAWN, args).0, 0);
+    assert_eq!(call(&mut k, n::SPAWN, args), refused(Error::Full));
+}
+
+/// A channel that cannot be had is no child: the parent does not wait for one that it cannot speak to.
+#[test]
+fn a_child_without_its_channel_is_not_started() {
+    let mut k = boot();
+    while k.new_channel(1, abi::ring::DEFAULT_SLOTS, 0).is_ok() {}
+    let (free, budget) = (k.memory.free(), k.sched.budget(k.domain));
+    assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
+    assert_eq!(spawn_with(&mut k, 40, u64::MAX), refused(Error::Full));
+    assert_eq!((k.memory.free(), k.sched.budget(k.domain)), (free, budget));
 }

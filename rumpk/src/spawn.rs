@@ -1,8 +1,9 @@
 //! A new domain: everything is decided in [`Kernel::plan`], then [`Kernel::start`] applies it.
+use crate::channel::Channel;
 use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::image::Image;
-use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
+use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE};
 use crate::object::{Body, Object, single};
 use abi::PAGE;
 use abi::boot::{KERNEL_SERVICE, Service, virt};
@@ -50,6 +51,7 @@ pub struct Plan {
     policy: u8,
     heap: u64,
     stack: u64,
+    fibers_max: u32,
     name: [u8; 32],
 }
 
@@ -110,6 +112,7 @@ impl<M: Machine> Kernel<M> {
             policy: service.map_or(own.map_or(0, |m| m.policy), |(_, s)| s.policy as u8),
             heap: heap.next_multiple_of(PAGE_LEN),
             stack: stack.next_multiple_of(PAGE_LEN).max(PAGE_LEN),
+            fibers_max: own.map_or(FIBERS as u32, |m| m.fibers.max(1)),
             name: abi::name(wish.name),
         })
     }
@@ -142,10 +145,14 @@ impl<M: Machine> Kernel<M> {
         self.check_channel_slot(wish, own_slot)?;
         let extent = (self.memory.take(plan.extent_len())?, plan.extent_len());
         let built = self.build(&plan, wish, id as u8, extent).and_then(|frame| {
-            let carved = self.admit(&plan, wish, id as u8)?;
-            Ok((frame, carved))
+            let channel = self.channel_to_child(wish)?;
+            let carved = self.admit(&plan, wish, id as u8);
+            if carved.is_err() {
+                self.discard_channel(channel);
+            }
+            Ok((frame, carved?, channel))
         });
-        let (frame, carved) = match built {
+        let (frame, carved, channel) = match built {
             Ok(built) => built,
             Err(error) => {
                 if let Some(space) = self.domains[id].space.take() {
@@ -162,6 +169,7 @@ impl<M: Machine> Kernel<M> {
         domain.parent = parent.map_or(NONE, |p| p.domain);
         self.new_fiber(place, id as u8, wish.parent, frame, plan.name);
         self.birth_slots(place, &plan, wish);
+        self.connect_parent(place, id as u8, wish, channel);
         self.name_fiber(place, own_slot, wish.parent);
         self.fibers[place].state = state::WAITING;
         self.wake(place);
@@ -212,6 +220,7 @@ impl<M: Machine> Kernel<M> {
             pledge: plan.pledge,
             policy: plan.policy,
             service,
+            fibers_max: plan.fibers_max,
             ..Domain::FREE
         };
         let before = core::mem::replace(&mut self.domain, id);
@@ -335,7 +344,6 @@ impl<M: Machine> Kernel<M> {
             self.give_grants(place, id, &service);
         }
         self.give_singles(place, id);
-        self.connect_parent(place, id, wish);
         self.inherit_console(place, wish.parent);
     }
 
@@ -424,15 +432,29 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Slot 3 of the child and the slot that the parent asked for: a channel of their own.
-    fn connect_parent(&mut self, place: usize, id: u8, wish: &Wish) {
-        let Some(parent) = self.fibers.get(wish.parent as usize) else { return };
-        if wish.channel_slot == NO_SLOT {
-            return;
+    /// The channel that the parent asked for, before anything of the child is decided.
+    fn channel_to_child(&mut self, wish: &Wish) -> Result<Option<u8>, Error> {
+        if wish.channel_slot == NO_SLOT || wish.parent as usize >= FIBERS {
+            return Ok(None);
         }
+        self.new_channel(0, abi::ring::DEFAULT_SLOTS, 0).map(Some)
+    }
+
+    fn discard_channel(&mut self, channel: Option<u8>) {
+        let Some(index) = channel else { return };
+        let place = &mut self.channels[index as usize % CHANNELS];
+        let channel = core::mem::replace(place, Channel::FREE);
+        self.memory.give(channel.base, channel.len());
+    }
+
+    /// Slot 3 of the child and the slot that the parent asked for: a channel of their own.
+    fn connect_parent(&mut self, place: usize, id: u8, wish: &Wish, channel: Option<u8>) {
+        let (Some(parent), Some(channel)) = (self.fibers.get(wish.parent as usize), channel) else {
+            return;
+        };
         let owner = parent.domain;
-        let Ok(channel) = self.new_channel(0, abi::ring::DEFAULT_SLOTS, 0) else { return };
         let ends = (self.attach_end(channel, 0, owner, 0), self.attach_end(channel, 1, id, 0));
+        // Room for the objects was counted before.
         if let (Ok(a), Ok(b)) = ends {
             let cap = self.cap(Kind::CHANNEL, a, verb::ALL, R | W);
             // Checked to be free.
@@ -450,7 +472,7 @@ impl<M: Machine> Kernel<M> {
         for (at, cap) in ends {
             if let Ok(cap) = cap {
                 let verbs = cap.verbs & (verb::SEND | verb::RECV | verb::MASK);
-                self.give(place, at, Cap { verbs, depth: cap.depth + 1, ..cap });
+                self.give(place, at, Cap { verbs, depth: cap.depth.saturating_add(1), ..cap });
             }
         }
     }

@@ -75,6 +75,8 @@ impl<M: Machine> Kernel<M> {
         if perms == 0 {
             self.unmap_pages(self.domain, start, len);
         } else {
+            // What was mapped with more would else stay in the TLB.
+            self.unmap_pages(self.domain, start, len);
             self.map_pages(start, len, perms, Memory::Device)?;
             info.tx_p = start;
         }

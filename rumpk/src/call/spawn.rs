@@ -97,6 +97,9 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::TooBig.into());
         }
         let stack = stack.next_multiple_of(PAGE as u64);
+        if self.domain().fibers.count_ones() >= self.domain().fibers_max {
+            return Err(Error::Full.into());
+        }
         let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
         let own_slot = self.fiber().caps.free_slot(slot::FIRST).ok_or(Error::Full)?;
         if self.objects.iter().filter(|o| o.is_free()).count() < 2 {
