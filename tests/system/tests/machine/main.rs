@@ -4,3 +4,4 @@ mod interrupt;
 mod refusal;
 mod reproducible;
 mod shell;
+mod terminal;
