@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use indicatif::ProgressBar;
 
-use super::{print_json, write};
+use super::{print, print_json, write};
 use crate::assembly::{self, Signing};
 use crate::bench::run::{self, Run, Runs};
 use crate::bench::{self, HISTORY};
@@ -38,7 +38,7 @@ pub fn bench(a: &Bench) -> Result<u8, Failure> {
     if a.json {
         print_json(&rows)?;
     } else {
-        print!("{}", budget::table(&rows));
+        print(budget::table(&rows))?;
     }
     let mut problems = budget::problems(&rows);
     problems.extend(against_history(&workspace.root, &figures, a.record.as_deref())?);
@@ -80,6 +80,6 @@ fn against_history(
     let Some(why) = why else { return Ok(bench::regressions(&history, figures)) };
     let more = bench::record(&history, figures, why);
     write(&path, (text + &more).as_bytes())?;
-    print!("{more}");
+    print(more)?;
     Ok(Vec::new())
 }

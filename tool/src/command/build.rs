@@ -3,7 +3,7 @@ use std::path::PathBuf;
 
 use serde_json::json;
 
-use super::{assemble, print_json, signing, write};
+use super::{assemble, print, print_json, signing, write};
 use crate::assembly::{Built, profile_path};
 use crate::cli::{Build, Image, Source};
 use crate::failure::Failure;
@@ -38,7 +38,7 @@ pub fn build(a: &Build) -> Result<u8, Failure> {
         let bytes = built.bundle.len();
         print_json(&json!({ "loader": loader, "bundle": bundle, "bytes": bytes }))?;
     } else {
-        println!("{}", bundle.display());
+        print(format_args!("{}\n", bundle.display()))?;
     }
     Ok(0)
 }
@@ -47,9 +47,9 @@ pub fn build(a: &Build) -> Result<u8, Failure> {
 pub fn image(a: &Image) -> Result<u8, Failure> {
     let (built, files) = make(&Workspace::find()?, &a.source, Some(a.output.clone()), None)?;
     for file in &files {
-        println!("{}", file.display());
+        print(format_args!("{}\n", file.display()))?;
     }
-    println!("\nto start them:\n  {}", by_hand(&built.board(), &files));
+    print(format_args!("\nto start them:\n  {}\n", by_hand(&built.board(), &files)))?;
     Ok(0)
 }
 
@@ -57,7 +57,7 @@ pub fn image(a: &Image) -> Result<u8, Failure> {
 fn by_hand(board: &Board, [loader, bundle]: &[PathBuf; 2]) -> String {
     format!(
         "qemu-system-aarch64 -machine {} -cpu {} -smp {} -m {}M \\\n    -nodefaults -display none \
-         -serial mon:stdio -kernel {} -initrd {}",
+         -icount shift=0,sleep=on -serial mon:stdio -kernel {} -initrd {}",
         crate::machine::arguments::MACHINE,
         board.cpu,
         board.cores,

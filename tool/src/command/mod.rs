@@ -28,7 +28,9 @@ pub fn run(command: Command) -> Result<u8, Failure> {
         Command::Size(a) => sizes(&a),
         Command::Bench(a) => bench::bench(&a),
         Command::Completions { shell } => {
-            clap_complete::generate(shell, &mut Cli::command(), "nexus", &mut std::io::stdout());
+            let mut script = Vec::new();
+            clap_complete::generate(shell, &mut Cli::command(), "nexus", &mut script);
+            print(String::from_utf8_lossy(&script))?;
             Ok(0)
         }
     }
@@ -75,10 +77,16 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     file.persist(path).map(|_| ()).context(what)
 }
 
+/// Prints to standard output, which may have lost its reader: then that is the failure.
+fn print(text: impl std::fmt::Display) -> Result<(), Failure> {
+    let mut out = std::io::stdout().lock();
+    let written = write!(out, "{text}").and_then(|()| out.flush());
+    written.context(|| "write to standard output".into())
+}
+
 fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
     let text = serde_json::to_string_pretty(value).context(|| "write JSON".into())?;
-    println!("{text}");
-    Ok(())
+    print(text + "\n")
 }
 
 fn pack_elf(a: &Pack) -> Result<u8, Failure> {
@@ -94,7 +102,7 @@ fn check(a: &Check) -> Result<u8, Failure> {
     for name in &a.profiles {
         let path: PathBuf = profile_path(&workspace, name);
         match profile::load(&path) {
-            Ok(p) => println!("{}: {} is in order", path.display(), p.name()),
+            Ok(p) => print(format_args!("{}: {} is in order\n", path.display(), p.name()))?,
             Err(reports) => bad.push(reports.to_string()),
         }
     }
@@ -106,7 +114,7 @@ fn sizes(a: &Size) -> Result<u8, Failure> {
     if a.json {
         print_json(&rows)?;
     } else {
-        print!("{}", budget::table(&rows));
+        print(budget::table(&rows))?;
     }
     let problems = budget::problems(&rows);
     if problems.is_empty() { Ok(0) } else { Err(Failure::new(problems.join("\n"))) }

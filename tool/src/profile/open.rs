@@ -66,13 +66,27 @@ fn shown(path: &Path) -> String {
     below.unwrap_or_else(|| path.to_owned()).display().to_string()
 }
 
+/// The profiles in the folder where `path` would be, as the end of a sentence.
+fn beside(path: &Path) -> String {
+    let entries = path.parent().and_then(|folder| std::fs::read_dir(folder).ok());
+    let files = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+    let kdl = files.filter(|p| p.extension().is_some_and(|e| e == "kdl"));
+    let mut names: Vec<String> =
+        kdl.filter_map(|p| Some(p.file_stem()?.to_str()?.to_owned())).collect();
+    names.sort();
+    if names.is_empty() { String::new() } else { format!("; there is: {}", names.join(", ")) }
+}
+
 fn read(path: &Path, from: Option<&Spot>) -> Result<Arc<Source>, Reports> {
     let shown = shown(path);
     let fail = |why: &dyn std::fmt::Display| {
         let report = Report::new(format!("cannot read {shown}: {why}"));
         Reports::from(match from {
             Some(spot) => report.at(spot, "named here").help("paths are relative to this file"),
-            None => report.help("name a profile of `profiles/`, or the path of a KDL file"),
+            None => report.help(format!(
+                "name a profile of `profiles/`, or the path of a KDL file{}",
+                beside(path)
+            )),
         })
     };
     let about = std::fs::metadata(path).map_err(|e| fail(&e))?;

@@ -56,3 +56,18 @@ fn wrong_usage_and_missing_files_have_code_one() {
         assert!(!ended.err.is_empty(), "{arguments:?} says nothing");
     }
 }
+
+#[test]
+fn an_unknown_profile_is_answered_with_those_that_there_are() {
+    let ended = run(nexus(&["run", "no-such-profile"]), b"");
+    assert!(ended.err.contains("there is: core, micro, unikernel"), "{ended:?}");
+}
+
+#[test]
+fn an_output_that_takes_nothing_is_an_error_and_no_panic() {
+    let mut command = nexus(&["check", "core"]);
+    command.stdout(std::fs::File::create("/dev/full").expect("/dev/full"));
+    let ended = run(command, b"");
+    assert_eq!(ended.code, Some(1), "{ended:?}");
+    assert!(ended.err.contains("cannot write to standard output"), "{ended:?}");
+}
