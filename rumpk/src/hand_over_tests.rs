@@ -6,8 +6,8 @@ use abi::PAGE;
 use abi::call::{WaitEntry, number as n, op, want};
 use abi::cap::{R, W, slot};
 use abi::pledge;
-use arch::Machine;
 use arch::host::Host;
+use core::fmt::Write as _;
 use std::boxed::Box;
 use std::format;
 use std::string::String;
@@ -48,14 +48,20 @@ fn picture(k: &mut Kernel<Host>) -> String {
     for f in k.fibers.iter().filter(|f| f.is_alive()) {
         let w = &f.wait;
         let wait = format!("{} {:?} {} {}", w.active, w.list.0, w.timed_out, w.deadline);
-        text +=
-            &format!("\n{} {:?} {} {wait} {:?}", f.state, f.frame.result(), f.time, w.entries[0]);
+        let _ = write!(
+            text,
+            "\n{} {:?} {} {wait} {:?}",
+            f.state,
+            f.frame.result(),
+            f.time,
+            w.entries[0]
+        );
     }
     for d in k.domains.iter().filter(|d| !d.is_free()) {
-        text += &format!("\n{} {} {}", d.ready, d.last, d.time);
+        let _ = write!(text, "\n{} {} {}", d.ready, d.last, d.time);
     }
     for o in k.objects.iter().filter(|o| !o.is_free()) {
-        text += &format!("\n{o:?}");
+        let _ = write!(text, "\n{o:?}");
     }
     let mut word = [0; 4];
     let at = pc(k) + PAGE as u64 + 512;

@@ -7,6 +7,10 @@
 //! What decides without touching hardware lives in pure crates: `cap` (capabilities), `sched` (order and energy), `ring`
 //! (the protocol of channels), `bundle` (the archive). What touches hardware is behind [`arch::Machine`].
 #![no_std]
+#![allow(
+    clippy::inline_always,
+    reason = "chosen by counting instructions on the paths that have a budget"
+)]
 #![deny(unsafe_code)]
 
 mod archive;

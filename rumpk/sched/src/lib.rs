@@ -8,6 +8,10 @@
 //! All times are absolute ns and come from the caller, who must never let them go back. Nothing here waits,
 //! or allocates. A domain's number is below [`DOMAINS`]: [`Harmonic::add`] refuses others.
 #![no_std]
+#![allow(
+    clippy::inline_always,
+    reason = "chosen by counting instructions on the paths that have a budget"
+)]
 #![forbid(unsafe_code)]
 
 mod admission;

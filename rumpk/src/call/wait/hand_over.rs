@@ -27,7 +27,7 @@ struct Peer {
 impl<M: Machine> Kernel<M> {
     /// `wait` with the caller's registers saved. The frame to resume, with the result in it.
     pub fn wait_saved(&mut self, list: usize, count: usize, deadline: usize) -> &mut M::Frame {
-        if count == 1 && deadline == 0 && list & 3 == 0 {
+        if count == 1 && deadline == 0 && list.is_multiple_of(4) {
             let list = UserAddr(list as u64);
             if let Some(place) = self.ask(list) {
                 return &mut self.fibers[place].frame;
