@@ -10,7 +10,7 @@ pub struct Left {
     pub status: isize,
     /// x1.
     pub value: usize,
-    /// All bits of x2 to x17 that are not zero: the contract says that they come back zero.
+    /// All bits of x2 to x18 that are not zero: the contract says that they come back zero.
     pub rest: usize,
 }
 
@@ -38,6 +38,7 @@ pub unsafe fn trap(number: usize, args: [usize; 6]) -> Left {
             "orr x14, x14, x16",
             "orr x2, x2, x6",
             "orr x10, x10, x14",
+            "orr x2, x2, x18",
             "orr x2, x2, x10",
             inlateout("x0") args[0] => status,
             inlateout("x1") args[1] => value,
@@ -47,7 +48,7 @@ pub unsafe fn trap(number: usize, args: [usize; 6]) -> Left {
             inlateout("x5") args[5] => _,
             inlateout("x8") number => _,
             out("x6") _, out("x7") _, out("x9") _, out("x10") _, out("x11") _, out("x12") _,
-            out("x13") _, out("x14") _, out("x15") _, out("x16") _, out("x17") _,
+            out("x13") _, out("x14") _, out("x15") _, out("x16") _, out("x17") _, out("x18") _,
             options(nostack),
         );
     }

@@ -1,0 +1,86 @@
+//! The children: expendable ones, the victim that must not change, and their ends.
+use abi::call::{Error, want};
+use abi::stats::end;
+use rt::channel::message;
+use rt::object::Wanted;
+use rt::{Channel, Clock, Factory, Fiber, Result, println};
+
+use crate::grammar::{CHANNELS, CHILDREN, VICTIM, World};
+use crate::random::Random;
+
+/// Longest time that the victim may take to look at its memory, ns.
+const PATIENCE_NS: u64 = 10_000_000_000;
+
+/// Starts the victim; its FIBER slot, and where its memory is.
+pub fn victim() -> Result<(Fiber, usize)> {
+    let wanted = Wanted { energy: 100, ..Wanted::default() };
+    let fiber = Factory::OWN.image_linked("fuzz-child", b"victim", wanted, VICTIM)?;
+    Ok((fiber, ask()? as usize))
+}
+
+/// Asks the victim whether its memory is as it was: its address, or 0.
+fn ask() -> Result<u64> {
+    let channel = Channel(VICTIM);
+    channel.send(&message(1, 0, &[])?)?;
+    Ok(channel.recv_until(Some(Clock::OWN.now() + PATIENCE_NS))?.arg)
+}
+
+/// Whether nothing changed there.
+pub fn intact(at: usize) -> bool {
+    match ask() {
+        Ok(answer) => answer == at as u64,
+        Err(e) => {
+            println!("fuzz: the victim does not answer: {}", rt::start::describe(e));
+            false
+        }
+    }
+}
+
+/// Notes a FIBER slot that a spawn gave.
+pub fn born(world: &mut World, slot: usize) {
+    let before = &mut world.fibers[world.child];
+    if *before != slot as u8 {
+        // It may have ended, and its end may have been taken, already.
+        let _ = Fiber(*before).kill();
+        let _ = Fiber(*before).try_end();
+    }
+    *before = slot as u8;
+}
+
+/// Takes the ends of children, ends some, and gives their channels back. An end that no child can have: its cause.
+pub fn reap(world: &mut World, r: &mut Random) -> Option<u8> {
+    let mut wrong = None;
+    for child in 0..CHILDREN {
+        let fiber = Fiber(world.fibers[child]);
+        if r.once_in(3) {
+            // It may have ended already.
+            let _ = fiber.kill();
+        }
+        match fiber.try_end() {
+            Ok(how) => {
+                let known = [end::EXIT, end::KILLED, end::PAGE_FAULT, end::PLEDGE, end::ALIGNMENT];
+                if !known.contains(&how.end) {
+                    wrong = Some(how.end);
+                }
+            }
+            Err(Error::BadSlot) => {}
+            Err(_) => continue,
+        }
+        // The channel of one that ended stays a while, so that calls meet it.
+        if r.once_in(2) {
+            let _ = rt::sys::mask(CHANNELS + child as u8, 0, 0, None);
+        }
+    }
+    wrong
+}
+
+/// Ends all of them.
+pub fn end_all(world: &World, victim: Fiber) {
+    for &slot in &world.fibers {
+        let _ = Fiber(slot).kill();
+        let _ = Fiber(slot).try_end();
+    }
+    let _ = victim.kill();
+    let _ = rt::wait::one(victim.0, want::EVENT, None);
+    let _ = victim.try_end();
+}
