@@ -29,6 +29,8 @@ pub struct Domain<M: Machine> {
     /// Most fibers it may have, as its image says.
     pub fibers_max: u32,
     pub ready: u64,
+    /// The fiber that the domain began with, which its parent's capability names: it takes the others along.
+    pub first: u8,
     /// The fiber that ran last: the others come first.
     pub last: u8,
     /// Domain that its energy came from, and how much to give back to it, ns per window.
@@ -55,6 +57,7 @@ impl<M: Machine> Domain<M> {
         fibers: 0,
         fibers_max: 0,
         ready: 0,
+        first: 0,
         last: 0,
         parent: 0,
         carved: 0,

@@ -8,11 +8,11 @@ use abi::stats::{end, state};
 use arch::Machine;
 
 impl<M: Machine> Kernel<M> {
-    /// Ends one fiber; the last one takes its domain along.
+    /// Ends one fiber. The first one takes its domain along: its parent knows no other, and could end none.
     pub(crate) fn end_fiber(&mut self, place: usize, cause: u8, code: u64) {
         let id = self.fibers[place].domain;
         let domain = &mut self.domains[id as usize % DOMAINS];
-        if domain.fibers == 1 << place {
+        if domain.first as usize == place {
             self.end_domain(id, cause, code);
             return;
         }

@@ -14,6 +14,7 @@
 #![deny(unsafe_code)]
 
 mod archive;
+mod birth;
 pub mod boot;
 mod call;
 mod channel;

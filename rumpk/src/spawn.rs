@@ -1,10 +1,9 @@
 //! A new domain: everything is decided in [`Kernel::plan`], then [`Kernel::start`] applies it.
-use crate::channel::Channel;
 use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::image::Image;
-use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE};
-use crate::object::{Body, Object, single};
+use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
+use crate::object::{Body, Object};
 use abi::PAGE;
 use abi::boot::{KERNEL_SERVICE, Service, virt};
 use abi::call::{ARGS_MAX, Error, NO_SLOT};
@@ -15,8 +14,10 @@ use arch::{Frame, Machine, Memory, TablePool};
 use cap::Cap;
 use sched::Params;
 
-/// Pages for translation tables of a domain.
+/// Pages for translation tables of a domain besides those for its own memory: roots, facts, devices, channels.
 const TABLE_PAGES: u64 = 16;
+/// Memory that one last table covers.
+const PER_TABLE: u64 = 2 << 20;
 /// Objects that one domain may take at birth.
 const OBJECTS_AT_BIRTH: usize = 72;
 const PAGE_LEN: u64 = PAGE as u64;
@@ -45,7 +46,7 @@ pub struct Plan {
     image: Option<Image>,
     /// Physical address of the image's bytes, and their length.
     bytes: (u64, usize),
-    service: Option<(u16, Service)>,
+    pub service: Option<(u16, Service)>,
     pledge: u64,
     params: Params,
     policy: u8,
@@ -59,9 +60,15 @@ impl Plan {
     fn image_len(&self) -> u64 {
         self.image.as_ref().map_or(0, |image| image.mem_len)
     }
-    /// Tables, image, heap, guard page, stack, guard page.
+    /// Image, heap, guard page, stack, guard page.
+    fn memory_len(&self) -> u64 {
+        self.image_len() + self.heap + PAGE_LEN + self.stack + PAGE_LEN
+    }
+    fn tables_len(&self) -> u64 {
+        (TABLE_PAGES + self.memory_len() / PER_TABLE) * PAGE_LEN
+    }
     fn extent_len(&self) -> u64 {
-        TABLE_PAGES * PAGE_LEN + self.image_len() + self.heap + PAGE_LEN + self.stack + PAGE_LEN
+        self.tables_len() + self.memory_len()
     }
 }
 
@@ -165,6 +172,7 @@ impl<M: Machine> Kernel<M> {
         };
         let domain = &mut self.domains[id];
         (domain.carved, domain.fibers, domain.last) = (carved, 1 << place, place as u8);
+        domain.first = place as u8;
         let parent = self.fibers.get(wish.parent as usize);
         domain.parent = parent.map_or(NONE, |p| p.domain);
         self.new_fiber(place, id as u8, wish.parent, frame, plan.name);
@@ -208,7 +216,7 @@ impl<M: Machine> Kernel<M> {
     ) -> Result<M::Frame, Error> {
         let (base, len) = extent;
         self.machine.bytes_mut(base, len as usize).fill(0);
-        let image_at = base + TABLE_PAGES * PAGE_LEN;
+        let image_at = base + plan.tables_len();
         let mut pool = TablePool { next: base, end: image_at };
         let space =
             self.machine.new_space(id as u16 + 1, &mut pool).map_err(|_| Error::NoMemory)?;
@@ -325,155 +333,5 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn cap(&self, kind: Kind, object: u32, verbs: u8, perms: u8) -> Cap {
         let epoch = self.objects[object as usize % crate::kernel::OBJECTS].epoch;
         Cap::new(kind, object, epoch, verbs, perms)
-    }
-
-    /// Puts a capability into a slot of a new fiber if its pledge allows it to be used at all.
-    fn give(&mut self, place: usize, slot: u8, cap: Cap) {
-        let needs = self.objects[cap.object as usize % crate::kernel::OBJECTS].pledge;
-        let has = self.domains[self.fibers[place].domain as usize % DOMAINS].pledge;
-        if needs & !has == 0 {
-            // Two things for one slot: the manifest's own come first.
-            let _ = self.fibers[place].caps.put(slot as usize, cap);
-        }
-    }
-
-    fn birth_slots(&mut self, place: usize, plan: &Plan, wish: &Wish) {
-        let id = self.fibers[place].domain;
-        if let Some((index, service)) = plan.service {
-            self.give_links(place, id, index);
-            self.give_grants(place, id, &service);
-        }
-        self.give_singles(place, id);
-        self.inherit_console(place, wish.parent);
-    }
-
-    /// What every fiber has: itself, its events, the clock, files, the factory.
-    pub(crate) fn give_singles(&mut self, place: usize, id: u8) {
-        let all = verb::ALL & !verb::GRANT & !verb::SEND;
-        for (at, kind, object, verbs) in [
-            (slot::SELF, Kind::SELF, single::SELF, 0),
-            (slot::EVENTS, Kind::EVENTS, single::EVENTS, verb::RECV),
-            (slot::CLOCK, Kind::CLOCK, single::CLOCK, all),
-            (slot::FACTORY, Kind::FACTORY, single::FACTORY, all),
-        ] {
-            let cap = self.cap(kind, object, verbs, 0);
-            self.give(place, at, cap);
-        }
-        let domain = &self.domains[id as usize % DOMAINS];
-        let mut vfs = domain.vfs;
-        if vfs == 0 && domain.pledge & (pledge::RPATH | pledge::WPATH) != 0 {
-            let object = Object::new(Body::Vfs { domain: id }, id, pledge::RPATH);
-            vfs = self.new_object(object).unwrap_or(0);
-            self.domains[id as usize % DOMAINS].vfs = vfs;
-        }
-        if vfs != 0 {
-            let cap = self.cap(Kind::CHANNEL, vfs, verb::SEND | verb::RECV | verb::MASK, 0);
-            self.give(place, slot::VFS, cap);
-        }
-    }
-
-    fn give_links(&mut self, place: usize, id: u8, service: u16) {
-        let Some(count) = self.manifest().map(|m| m.link_count()) else { return };
-        for index in 0..count {
-            let Some(link) = self.manifest().and_then(|m| m.link(index)) else { continue };
-            for (side, owner, at) in [(0, link.a, link.a_slot), (1, link.b, link.b_slot)] {
-                if owner != service {
-                    continue;
-                }
-                // Channels of the manifest were made at boot, in its order.
-                let attached = self.attach_end(index as u8, side, id, link.pledge as u64);
-                if let Ok(object) = attached {
-                    let cap = self.cap(Kind::CHANNEL, object, verb::ALL, R | W);
-                    self.give(place, at, cap);
-                }
-            }
-        }
-    }
-
-    fn give_grants(&mut self, place: usize, id: u8, service: &Service) {
-        for index in 0..service.grant_count {
-            let Some(g) = self.manifest().and_then(|m| m.grant(service, index)) else { continue };
-            let kind = Kind(g.kind);
-            let (body, needs) = match kind {
-                Kind::DEVICE => (Body::Device { base: g.a, len: g.b }, pledge::DEVICE),
-                Kind::IRQ => (Body::Irq { intid: g.a as u32 }, pledge::DEVICE),
-                Kind::FIBER => {
-                    self.give_fiber(place, g.arg as u16, g.slot, g.verbs);
-                    continue;
-                }
-                Kind::POWER | Kind::AUDIT => {
-                    let object = if kind == Kind::POWER { single::POWER } else { single::AUDIT };
-                    let cap = self.cap(kind, object, g.verbs, g.perms);
-                    self.give(place, g.slot, cap);
-                    continue;
-                }
-                _ => continue,
-            };
-            if kind == Kind::IRQ {
-                self.machine.prepare_interrupt(g.a as u32, g.arg & 1 != 0);
-            }
-            if let Ok(object) = self.new_object(Object::new(body, id, needs)) {
-                let mut cap = self.cap(kind, object, g.verbs, g.perms & !X);
-                if kind == Kind::DEVICE {
-                    cap = cap.with_range(0, g.b);
-                }
-                self.give(place, g.slot, cap);
-            }
-        }
-    }
-
-    /// A capability to the fiber that runs another service, if it runs.
-    fn give_fiber(&mut self, place: usize, service: u16, at: u8, verbs: u8) {
-        let of = |f: &Fiber<M>| self.domains[f.domain as usize % DOMAINS].service;
-        let found = self.fibers.iter().find(|f| f.is_alive() && f.object != 0 && of(f) == service);
-        if let Some(object) = found.map(|f| f.object) {
-            let cap = self.cap(Kind::FIBER, object, verbs, 0);
-            self.give(place, at, cap);
-        }
-    }
-
-    /// The channel that the parent asked for, before anything of the child is decided.
-    fn channel_to_child(&mut self, wish: &Wish) -> Result<Option<u8>, Error> {
-        if wish.channel_slot == NO_SLOT || wish.parent as usize >= FIBERS {
-            return Ok(None);
-        }
-        self.new_channel(0, abi::ring::DEFAULT_SLOTS, 0).map(Some)
-    }
-
-    fn discard_channel(&mut self, channel: Option<u8>) {
-        let Some(index) = channel else { return };
-        let place = &mut self.channels[index as usize % CHANNELS];
-        let channel = core::mem::replace(place, Channel::FREE);
-        self.memory.give(channel.base, channel.len());
-    }
-
-    /// Slot 3 of the child and the slot that the parent asked for: a channel of their own.
-    fn connect_parent(&mut self, place: usize, id: u8, wish: &Wish, channel: Option<u8>) {
-        let (Some(parent), Some(channel)) = (self.fibers.get(wish.parent as usize), channel) else {
-            return;
-        };
-        let owner = parent.domain;
-        let ends = (self.attach_end(channel, 0, owner, 0), self.attach_end(channel, 1, id, 0));
-        // Room for the objects was counted before.
-        if let (Ok(a), Ok(b)) = ends {
-            let cap = self.cap(Kind::CHANNEL, a, verb::ALL, R | W);
-            // Checked to be free.
-            let _ = self.fibers[wish.parent as usize].caps.put(wish.channel_slot as usize, cap);
-            let cap = self.cap(Kind::CHANNEL, b, verb::ALL, R | W);
-            self.give(place, slot::PARENT, cap);
-        }
-    }
-
-    /// Without a console of its own a child speaks through its parent's, which it can neither map nor pass on.
-    fn inherit_console(&mut self, place: usize, parent: u8) {
-        let Some(parent) = self.fibers.get(parent as usize) else { return };
-        let ends =
-            [slot::CONSOLE_IN, slot::CONSOLE_OUT].map(|at| (at, parent.caps.get(at).copied()));
-        for (at, cap) in ends {
-            if let Ok(cap) = cap {
-                let verbs = cap.verbs & (verb::SEND | verb::RECV | verb::MASK);
-                self.give(place, at, Cap { verbs, depth: cap.depth.saturating_add(1), ..cap });
-            }
-        }
     }
 }

@@ -116,6 +116,10 @@ pub fn lock_registers(isolated: bool) {
     write!("TPIDRRO_EL0", 0);
     write!("CPACR_EL1", 1 << 20);
     write!("MDSCR_EL1", 0);
+    // EL0 reads no performance counter; the register exists where the PMU does (ID_AA64DFR0_EL1 bits 11:8).
+    if !matches!(read!("ID_AA64DFR0_EL1") >> 8 & 0xF, 0 | 0xF) {
+        write!("PMUSERENR_EL0", 0);
+    }
     // FEAT_PAN (ID_AA64MMFR1_EL1 bits 23:20): entry to EL1 forbids plain access to fibers' pages (SPAN = 0).
     if isolated && read!("ID_AA64MMFR1_EL1") >> 20 & 0xF != 0 {
         write!("SCTLR_EL1", SCTLR & !(1 << 23));
