@@ -21,7 +21,7 @@ const MOST_BUFFER: u64 = 16 << 20;
 /// Most services of a cell: the kernel's table of domains.
 const MOST_SERVICES: usize = 32;
 /// Most channels of a cell: the kernel's table.
-const MOST_CHANNELS: usize = 96;
+const MOST_CHANNELS: usize = 128;
 
 /// Checks the services of `cell`.
 pub fn check(cell: &Cell, out: &mut Vec<Report>) {
