@@ -77,7 +77,10 @@ fn a_cell_that_did_not_die_gives_no_figure_of_its_death() {
 
 #[test]
 fn an_idle_minute_is_a_difference() {
-    let idle = |to_el2| Run { exceptions: Some(Exceptions { to_el2 }), ..Run::default() };
+    let idle = |to_el2| Run {
+        exceptions: Some(Exceptions { to_el2, ..Exceptions::default() }),
+        ..Run::default()
+    };
     let runs = Runs::from([("idle-1".into(), idle(40)), ("idle-2".into(), idle(43))]);
     let found = figures(&runs).expect("figures");
     assert_eq!(value(&found, "idle-traps"), Some(3));
@@ -97,5 +100,25 @@ Taking exception 15 [Virtual IRQ] on CPU 0
 Taking exception 2 [SVC] on CPU 0
 ...from EL0 to EL1
 ";
-    assert_eq!(Exceptions::count(log), Exceptions { to_el2: 2 });
+    assert_eq!(Exceptions::count(log), Exceptions { to_el2: 2, tlb_maintenance: 0 });
+}
+
+#[test]
+fn tlb_maintenance_is_counted_by_its_syndrome() {
+    // TLBI VMALLE1 and TLBI VAE1IS, x0; then an interrupt beside the syndrome before it, an ICC
+    // register, a TLBI that stays at EL1, and a call of the same bits.
+    let cases = [
+        (1, "Undefined Instruction", "EL1 to EL2", "0x18/0x621023ee"),
+        (1, "Undefined Instruction", "EL1 to EL2", "0x18/0x62122006"),
+        (5, "IRQ", "EL1 to EL2", "0x18/0x62122006"),
+        (1, "Undefined Instruction", "EL1 to EL2", "0x18/0x62322fd6"),
+        (1, "Undefined Instruction", "EL1 to EL1", "0x18/0x62122006"),
+        (2, "SVC", "EL0 to EL2", "0x15/0x56122006"),
+    ];
+    let log = cases.map(|(number, name, way, syndrome)| {
+        format!(
+            "Taking exception {number} [{name}] on CPU 0\n...from {way}\n...with ESR {syndrome}\n"
+        )
+    });
+    assert_eq!(Exceptions::count(&log.concat()), Exceptions { to_el2: 5, tlb_maintenance: 2 });
 }
