@@ -1,5 +1,6 @@
-//! Switches between two domains: ping and pong with `switch-peer`, as many rounds as the first argument says. With
-//! `unmap` as the second, every round also unmaps and maps this end, so that TLB maintenance there is to be counted.
+//! Switches between two domains: ping and pong with `switch-peer`, as many rounds as the first
+//! argument says. With `unmap` as the second, every round also unmaps and maps this end, so that
+//! TLB maintenance there is to be counted.
 #![no_std]
 #![no_main]
 #![forbid(unsafe_code)]

@@ -1,5 +1,5 @@
-//! What a switch between domains and an idle minute must not cost. TLB maintenance is counted twice: by the kernel, and
-//! from QEMU's log of what trapped under the RumKV that traps it.
+//! What a switch between domains and an idle minute must not cost. TLB maintenance is counted
+//! twice: by the kernel, and from QEMU's log of what trapped under the RumKV that traps it.
 use nexus::bench::run::{Run, Runs, figures};
 use nexus::failure::code;
 use nexus::machine::Outcome;
