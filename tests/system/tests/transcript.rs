@@ -26,7 +26,7 @@ fn masked() -> BTreeMap<&'static str, &'static str> {
 /// What the probe printed on a machine; its own lines only.
 fn transcript(name: &str) -> Transcript {
     let typed = script(["run probe one two=2", "poweroff"]);
-    let outcome = Boot::of(&built(&profile(name))).script(typed).run();
+    let outcome = Boot::of(&built(&profile(name))).counted().script(typed).run();
     expect_exit(&outcome, 0);
     let all = answers(&outcome);
     let lines = &all[0].lines;
@@ -41,12 +41,15 @@ fn transcript(name: &str) -> Transcript {
 }
 
 /// Every difference but those in `masked`.
-fn differences(a: &Transcript, b: &Transcript, masked: &BTreeSet<&str>) -> Vec<String> {
+fn differences(one: &Transcript, other: &Transcript, masked: &BTreeSet<&str>) -> Vec<String> {
+    let same = |left: &(String, String), right: &(String, String)| {
+        left.0 == right.0 && (left.1 == right.1 || masked.contains(left.0.as_str()))
+    };
     let mut found = Vec::new();
-    for at in 0..a.len().max(b.len()) {
-        match (a.get(at), b.get(at)) {
-            (Some((n, v)), Some((m, w))) if n == m && (v == w || masked.contains(n.as_str())) => {}
-            (one, other) => found.push(format!("{at}: {one:?}, {other:?}")),
+    for at in 0..one.len().max(other.len()) {
+        match (one.get(at), other.get(at)) {
+            (Some(left), Some(right)) if same(left, right) => {}
+            (left, right) => found.push(format!("{at}: {left:?}, {right:?}")),
         }
     }
     found
