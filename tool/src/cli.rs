@@ -138,11 +138,14 @@ pub struct Check {
 /// Arguments of `test`.
 #[derive(Debug, Args)]
 pub struct Test {
-    /// Only tests whose name contains this; leaves format and lints out
+    /// A suite (`--list` shows them), or a part of the names of tests; leaves format and lints out
     pub filter: Option<String>,
-    /// Also the tests that take minutes
+    /// Also the tests that take minutes or hours
     #[arg(long)]
     pub long: bool,
+    /// Show the suites and what each runs
+    #[arg(long, exclusive = true)]
+    pub list: bool,
 }
 
 /// Arguments of `size`.

@@ -16,5 +16,6 @@ pub mod profile;
 pub mod report;
 pub mod sabotage;
 pub mod size;
+pub mod suite;
 pub mod symbol;
 pub mod workspace;

@@ -50,6 +50,8 @@ pub struct Workspace {
     pub target: PathBuf,
     /// Packages that build and test on the host.
     pub host: Vec<String>,
+    /// The same packages, each with its folder relative to the root.
+    pub folders: BTreeMap<String, String>,
     /// Packages of EL0 whose library has tests that run on the host; their programs are the machine's.
     pub tested_libraries: Vec<String>,
     /// Packages that are built for the machine, each with its level; some are also of the host.
@@ -96,7 +98,7 @@ impl Workspace {
         host.push(SYSTEM_TESTS.into());
         let mut bare = BTreeMap::new();
         let mut programs = BTreeMap::new();
-        let mut tested_libraries = Vec::new();
+        let (mut tested_libraries, mut folders) = (Vec::new(), BTreeMap::new());
         for package in metadata.workspace_packages() {
             let folder = package.manifest_path.as_std_path().parent().unwrap_or(&root);
             let folder = folder.strip_prefix(&root).unwrap_or(folder);
@@ -106,6 +108,9 @@ impl Workspace {
                 Level::User
             };
             let name = package.name.to_string();
+            if host.contains(&name) {
+                folders.insert(name.clone(), folder.to_string_lossy().into_owned());
+            }
             if !host.contains(&name) || level == Level::Privileged {
                 bare.insert(name.clone(), level);
             }
@@ -121,7 +126,7 @@ impl Workspace {
             }
         }
         let target = metadata.target_directory.as_std_path().to_path_buf();
-        Self { root, target, host, tested_libraries, bare, programs }
+        Self { root, target, host, folders, tested_libraries, bare, programs }
     }
 
     /// The program `name`.

@@ -7,26 +7,36 @@ use std::time::Instant;
 use crate::cli::Test;
 use crate::failure::{Context, Failure};
 use crate::guest;
+use crate::suite::{self, SUITES, Suite};
 use crate::workspace::{Level, SYSTEM_TESTS, Workspace};
 
 /// Runs all steps, also after one that failed, and ends badly if any did.
 pub fn test(a: &Test) -> Result<u8, Failure> {
     let workspace = Workspace::find()?;
-    let start = Instant::now();
-    let mut steps = Vec::new();
-    if a.filter.is_none() {
-        steps.push(("format".to_string(), format(&workspace)));
-        steps.push(("lints of what runs on the host".into(), lints_of_host(&workspace)));
-        for level in Level::ALL {
-            steps.push((format!("lints for {}", level.target()), lints(&workspace, level)?));
-        }
+    if a.list {
+        return list(&workspace);
     }
-    steps.push(("tests on the host".into(), tests(&workspace, a, false)));
-    steps.push(("tests of libraries for EL0".into(), library_tests(&workspace, a)));
-    steps.push(("tests that boot QEMU".into(), tests(&workspace, a, true)));
+    let steps = match a.filter.as_deref().and_then(suite::find) {
+        Some(suite) => of_suite(&workspace, suite, a.long),
+        None => of_everything(&workspace, a)?,
+    };
+    run(steps)
+}
+
+/// What is run, and how it is called.
+type Step = (String, Command);
+
+/// Runs steps one after the other; each says its place, and how long it took.
+pub(super) fn run(steps: Vec<Step>) -> Result<u8, Failure> {
+    let (start, all) = (Instant::now(), steps.len());
     let mut failed = Vec::new();
-    for (what, mut command) in steps {
-        if !step(&what, &mut command)? {
+    for (i, (what, mut command)) in steps.into_iter().enumerate() {
+        eprintln!("nexus: [{}/{all}] {what}", i + 1);
+        let begun = Instant::now();
+        let status = command.status().context(|| format!("start {what}"))?;
+        let word = if status.success() { "passed" } else { "FAILED" };
+        eprintln!("nexus: {what}: {word} in {}", HumanDuration(begun.elapsed()));
+        if !status.success() {
             failed.push(what);
         }
     }
@@ -38,10 +48,62 @@ pub fn test(a: &Test) -> Result<u8, Failure> {
     Err(Failure::new(format!("failed in {took}: {}", failed.join(", "))))
 }
 
-fn step(what: &str, command: &mut Command) -> Result<bool, Failure> {
-    eprintln!("nexus: {what}");
-    let status = command.status().context(|| format!("start {what}"))?;
-    Ok(status.success())
+fn of_everything(workspace: &Workspace, a: &Test) -> Result<Vec<Step>, Failure> {
+    let mut steps = Vec::new();
+    if a.filter.is_none() {
+        steps.push(("format".to_string(), format(workspace)));
+        steps.push(("lints of what runs on the host".into(), lints_of_host(workspace)));
+        for level in Level::ALL {
+            steps.push((format!("lints for {}", level.target()), lints(workspace, level)?));
+        }
+    }
+    steps.push(("tests on the host".into(), tests(workspace, a, false)));
+    steps.push(("tests of libraries for EL0".into(), library_tests(workspace, a)));
+    steps.push(("tests that boot QEMU".into(), tests(workspace, a, true)));
+    Ok(steps)
+}
+
+/// The packages of a suite on the host, then its system tests.
+fn of_suite(workspace: &Workspace, suite: &Suite, long: bool) -> Vec<Step> {
+    let mut on_host = cargo(workspace);
+    on_host.args(["test", "--no-fail-fast"]);
+    for package in packages(workspace, suite) {
+        on_host.args(["--package", package]);
+    }
+    let mut in_qemu = cargo(workspace);
+    in_qemu.args(["test", "--no-fail-fast", "--package", SYSTEM_TESTS]);
+    for test in suite.system {
+        in_qemu.args(["--test", test]);
+    }
+    let mut steps = vec![
+        (format!("{}: tests on the host", suite.name), on_host),
+        (format!("{}: tests that boot QEMU", suite.name), in_qemu),
+    ];
+    if long {
+        for (_, command) in &mut steps {
+            // One after the other, and what they say at once: hours without a word help nobody.
+            command.args(["--", "--include-ignored", "--nocapture", "--test-threads=1"]);
+        }
+    }
+    steps
+}
+
+fn packages<'a>(workspace: &'a Workspace, suite: &Suite) -> Vec<&'a str> {
+    let held = workspace.folders.iter().filter(|(_, folder)| suite.holds(folder));
+    held.map(|(name, _)| name.as_str()).collect()
+}
+
+fn list(workspace: &Workspace) -> Result<u8, Failure> {
+    let mut text = String::new();
+    for suite in &SUITES {
+        let packages = packages(workspace, suite).join(", ");
+        text += &format!("{:8} {}\n", suite.name, suite.about);
+        text += &format!("         host: {packages}\n");
+        text += &format!("         QEMU: {}\n", suite.system.join(", "));
+    }
+    text += "Any other word runs the tests whose name contains it; no word runs everything.\n";
+    super::print(text)?;
+    Ok(0)
 }
 
 fn cargo(workspace: &Workspace) -> Command {
