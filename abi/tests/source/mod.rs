@@ -1,21 +1,26 @@
 //! What the crate declares, read from its source, so that a test list that forgets something fails.
 use std::{fs, path::Path};
 
-/// Text of each source file with the name of its module.
+/// Text of each source file with the name of its module; a module hands out what lies in its folder as its own.
 fn files() -> Vec<(String, String)> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut out: Vec<_> = fs::read_dir(dir)
-        .expect("the crate has a source folder")
-        .map(|entry| entry.expect("readable").path())
-        .map(|p| {
-            let module = p.file_stem().and_then(|s| s.to_str()).expect("ASCII name");
-            let module = if module == "lib" { "abi" } else { module }.to_owned();
-            (module, fs::read_to_string(&p).expect("UTF-8"))
-        })
-        .filter(|(module, _)| module != "record")
-        .collect();
+    let mut out = files_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), None);
+    out.retain(|(module, _)| module != "record");
     out.sort();
     out
+}
+
+fn files_in(dir: &Path, module: Option<&str>) -> Vec<(String, String)> {
+    let paths = fs::read_dir(dir).expect("a folder").map(|entry| entry.expect("readable").path());
+    paths
+        .flat_map(|path| {
+            let stem = path.file_stem().and_then(|s| s.to_str()).expect("ASCII name");
+            let name = module.unwrap_or(if stem == "lib" { "abi" } else { stem });
+            if path.is_dir() {
+                return files_in(&path, Some(name));
+            }
+            vec![(name.to_owned(), fs::read_to_string(&path).expect("UTF-8"))]
+        })
+        .collect()
 }
 
 /// The word at the start of `s`, up to the first character that no identifier has.
