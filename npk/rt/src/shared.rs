@@ -9,12 +9,19 @@ use ring::{Memory, Word};
 
 const WORDS: usize = SLOT_LEN / 8;
 
+/// One slot, as aligned as the contract places it.
+#[derive(Debug)]
+#[repr(C, align(64))]
+struct Line([AtomicU64; WORDS]);
+
+const _: () = assert!(size_of::<Line>() == SLOT_LEN && SLOTS_OFFSET.is_multiple_of(64));
+
 /// One ring in shared memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared {
     p: &'static [AtomicU32; 2],
     c: &'static [AtomicU32; 2],
-    slots: &'static [[AtomicU64; WORDS]],
+    slots: &'static [Line],
 }
 
 impl Shared {
@@ -31,7 +38,7 @@ impl Shared {
         let (p, c) = (p as usize, c as usize);
         let head = core::ptr::with_exposed_provenance::<[AtomicU32; 2]>(p);
         let tail = core::ptr::with_exposed_provenance::<[AtomicU32; 2]>(c);
-        let first = core::ptr::with_exposed_provenance::<[AtomicU64; WORDS]>(p + SLOTS_OFFSET);
+        let first = core::ptr::with_exposed_provenance::<Line>(p + SLOTS_OFFSET);
         // SAFETY: mapped, aligned to 64, not null; atomics only.
         let head = unsafe { head.as_ref() }?;
         // SAFETY: mapped, aligned to 8, not null; atomics only.
@@ -45,6 +52,13 @@ impl Shared {
     fn word(&self, word: Word) -> &AtomicU32 {
         let part = if word.in_p() { self.p } else { self.c };
         &part[word.offset() / 4]
+    }
+
+    /// A slot as four pairs of words: one instruction moves a pair where the machine has such
+    /// (aarch64's LDP and STP), and the protocol needs no more than each word by itself.
+    #[inline]
+    fn pairs(&self, slot: u32) -> *const u128 {
+        self.slots[slot as usize].0.as_ptr().cast()
     }
 }
 
@@ -71,46 +85,47 @@ impl Memory for Shared {
 
     #[inline]
     fn read_header(&self, slot: u32) -> [u64; 2] {
-        let slot = &self.slots[slot as usize];
-        [slot[0].load(Ordering::Relaxed), slot[1].load(Ordering::Relaxed)]
+        // SAFETY: the first pair of words of a slot; read once, as the peer may write.
+        let both = unsafe { self.pairs(slot).read_volatile() };
+        [both as u64, (both >> 64) as u64]
     }
 
     #[inline]
-    fn write_header(&self, slot: u32, header: [u64; 2]) {
-        let slot = &self.slots[slot as usize];
-        slot[0].store(header[0], Ordering::Relaxed);
-        slot[1].store(header[1], Ordering::Relaxed);
+    fn write_header(&self, slot: u32, [first, second]: [u64; 2]) {
+        let both = u128::from(first) | u128::from(second) << 64;
+        // SAFETY: as above, in the part that this side writes, behind atomics.
+        unsafe { self.pairs(slot).cast_mut().write_volatile(both) };
     }
 
     #[inline]
     fn read_payload(&self, slot: u32, to: &mut [u8; INLINE_MAX]) {
-        let words = &self.slots[slot as usize][2..];
-        for (bytes, word) in to.chunks_exact_mut(8).zip(words) {
-            bytes.copy_from_slice(&word.load(Ordering::Relaxed).to_le_bytes());
+        for (i, bytes) in to.as_chunks_mut().0.iter_mut().enumerate() {
+            let from = self.pairs(slot).wrapping_add(i + 1);
+            // SAFETY: one of the three pairs behind the header; read once, as the peer may write.
+            *bytes = unsafe { from.read_volatile() }.to_le_bytes();
         }
     }
 
     #[inline]
     fn write_payload(&self, slot: u32, from: &[u8; INLINE_MAX]) {
-        let words = &self.slots[slot as usize][2..];
-        for (bytes, word) in from.chunks_exact(8).zip(words) {
-            let mut raw = [0; 8];
-            raw.copy_from_slice(bytes);
-            word.store(u64::from_le_bytes(raw), Ordering::Relaxed);
+        for (i, bytes) in from.as_chunks().0.iter().enumerate() {
+            let to = self.pairs(slot).wrapping_add(i + 1).cast_mut();
+            // SAFETY: as above, in the part that this side writes, behind atomics.
+            unsafe { to.write_volatile(u128::from_le_bytes(*bytes)) };
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{AtomicU32, AtomicU64, INLINE_MAX, Shared, WORDS};
+    use super::{AtomicU32, AtomicU64, INLINE_MAX, Line, Shared, WORDS};
     use crate::channel::message;
     use ring::{Consumer, Producer};
 
     fn leaked(slots: usize) -> Shared {
         let part = || Box::leak(Box::new([const { AtomicU32::new(0) }; 2]));
-        let slots: Vec<[AtomicU64; WORDS]> =
-            (0..slots).map(|_| [const { AtomicU64::new(0) }; WORDS]).collect();
+        let slots: Vec<Line> =
+            (0..slots).map(|_| Line([const { AtomicU64::new(0) }; WORDS])).collect();
         Shared { p: part(), c: part(), slots: Vec::leak(slots) }
     }
 
