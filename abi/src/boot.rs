@@ -48,6 +48,10 @@ pub mod virt {
     pub const KERNEL: u64 = 0x5008_0000;
     /// The cell's part of the bundle; memory after it is free.
     pub const ARCHIVE: u64 = 0x5020_0000;
+    /// Kernels of the cores after the first, at the end of the cell's RAM. Free memory where the cell has one core.
+    pub const CORES: u64 = 0x5780_0000;
+    /// Its length in bytes.
+    pub const CORES_LEN: u64 = 8 << 20;
     /// Console: PL011 (Arm DDI 0183).
     pub const UART: u64 = 0x0900_0000;
     /// Its interrupt: SPI 1.

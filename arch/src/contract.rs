@@ -108,10 +108,13 @@ pub trait Machine: Sized {
     /// Sleeps until an interrupt is pending.
     fn idle(&mut self);
 
-    /// Acknowledges the next pending interrupt, if any. The timer's is disarmed and finished here and answers [`TIMER`].
+    /// Acknowledges the next pending interrupt, if any. The timer's is disarmed and finished here and answers [`TIMER`];
+    /// another core's is finished here and answers [`CALL`].
     fn interrupt(&mut self) -> Option<u32>;
     /// Ends an interrupt that [`Machine::interrupt`] gave.
     fn end_interrupt(&mut self, intid: u32);
+    /// Interrupts another core: it gets [`CALL`]. What was written before is seen by who takes it.
+    fn call_core(&mut self, core: u8);
     /// Masks or unmasks a line of a device.
     fn mask_interrupt(&mut self, intid: u32, masked: bool);
     /// Prepares a line of a device, masked.
@@ -197,3 +200,7 @@ pub trait Machine: Sized {
 
 /// What [`Machine::interrupt`] answers for the timer.
 pub const TIMER: u32 = u32::MAX;
+/// What [`Machine::interrupt`] answers for a call by another core.
+pub const CALL: u32 = u32::MAX - 1;
+/// Cores at most.
+pub const CORES: usize = 4;

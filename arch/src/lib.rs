@@ -5,7 +5,9 @@
 #![no_std]
 
 pub mod contract;
-pub use contract::{BadAddress, Frame, Machine, Memory, NoTable, TIMER, TablePool, Trap, UserAddr};
+pub use contract::{
+    BadAddress, CALL, CORES, Frame, Machine, Memory, NoTable, TIMER, TablePool, Trap, UserAddr,
+};
 
 #[cfg(all(target_arch = "aarch64", target_os = "none"))]
 pub mod aarch64;

@@ -11,7 +11,7 @@ use abi::call::{ARGS_MAX, NO_SLOT};
 use abi::cap::Kind;
 use abi::pledge;
 use abi::systable::{ABI_MAJOR, ENTRIES, FLAG_ISOLATED, HW_FDT, MAGIC, SysTable};
-use arch::Machine;
+use arch::{CORES, Machine};
 
 /// What differs between the kernel and a unikernel: where calls enter and what runs.
 #[derive(Clone, Copy)]
@@ -32,9 +32,21 @@ fn gate(number: u32) -> [u32; 4] {
 }
 
 impl<M: Machine> Kernel<M> {
-    /// Takes over: tables, facts, channels, drivers, subject zero. Panics with what is wrong: the bundle was
-    /// verified, so that nothing here is anybody's input but the host tool's.
+    /// [`Self::take_over`] and the first services, for a machine of one core.
     pub fn boot(&mut self, machine: M, handoff: &Handoff, application: Option<Application>) {
+        self.take_over(machine, handoff, application);
+        self.start_first();
+    }
+
+    /// Takes over: tables, facts, channels. Panics with what is wrong: the bundle was verified, so that nothing here
+    /// is anybody's input but the host tool's. Answers how many cores there are; who called founds the others'
+    /// kernels, and then starts the first services.
+    pub fn take_over(
+        &mut self,
+        machine: M,
+        handoff: &Handoff,
+        application: Option<Application>,
+    ) -> usize {
         assert!(handoff.magic == HANDOFF_MAGIC && handoff.version == 1, "no handoff");
         self.machine = machine;
         self.isolated = application.is_none();
@@ -44,16 +56,17 @@ impl<M: Machine> Kernel<M> {
         self.places = Places::of(handoff);
         self.places.application = application.map_or(0, |a| a.entry);
         self.singles();
+        self.places.cores = handoff.cores.clamp(1, CORES as u32) as u8;
         self.give_memory(handoff);
         self.write_facts(handoff, application);
         let mut head = Beb::zeroed();
         (head.magic, head.state) = (BEB_MAGIC, beb::RUNNING);
         crate::record(&mut self.machine, self.places.beb, head, format_args!(""));
         self.make_channels();
-        self.start_first();
+        self.places.cores as usize
     }
 
-    fn singles(&mut self) {
+    pub(crate) fn singles(&mut self) {
         let all = [
             (single::SELF, Kind::SELF, 0),
             (single::EVENTS, Kind::EVENTS, 0),
@@ -74,8 +87,12 @@ impl<M: Machine> Kernel<M> {
         let (ram, ram_len) = self.machine.ram();
         let archive_end = handoff.archive.max(virt::ARCHIVE) + handoff.archive_len;
         let free = archive_end.next_multiple_of(PAGE as u64);
-        let len = (ram + ram_len).checked_sub(free).expect("the archive fits into RAM");
+        // The kernels of the other cores stand at the end of RAM.
+        let others = if self.places.cores > 1 { virt::CORES_LEN } else { 0 };
+        assert!(others == 0 || ram + ram_len >= virt::CORES + others, "RAM for more cores");
+        let len = (ram + ram_len).checked_sub(free + others).expect("the archive fits into RAM");
         self.memory.give(free, len);
+        self.places.free = (free, len);
         self.places.reserved = ram_len - len;
         let ranges = [
             MemoryRange { base: ram, len: handoff.archive - ram, kind: 2, zero: 0 },
@@ -139,7 +156,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Drivers that come before subject zero, then subject zero itself.
-    fn start_first(&mut self) {
+    pub fn start_first(&mut self) {
         for flag in [SERVICE_FIRST, SERVICE_INIT] {
             let count = self.manifest().map_or(0, |m| m.service_count());
             for index in 0..count {

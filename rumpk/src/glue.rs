@@ -1,14 +1,36 @@
-//! Where the vectors meet the kernel: the one static, and the symbols that `arch` jumps to.
+//! Where the vectors meet the kernel: one static for each core, and the symbols that `arch` jumps to.
 use crate::boot::Application;
 use crate::call::Return;
 use crate::kernel::Kernel;
 use abi::boot::{Beb, Handoff, beb, virt};
-use arch::{CoreCell, Current, Machine, Trap};
+use arch::{CORES, CoreCell, Current, Machine, Trap};
 use core::panic::PanicInfo;
 
 type Frame = <Current as Machine>::Frame;
 
-static KERNEL: CoreCell<Kernel<Current>> = CoreCell::new(Kernel::new(Current::OFF));
+type CoreKernel = CoreCell<Kernel<Current>>;
+
+static FIRST: CoreKernel = CoreCell::new(Kernel::new(Current::OFF));
+/// Those of the other cores lie where one core's machine has free memory, so that it does not pay for them.
+#[unsafe(link_section = ".bss.cores")]
+static OTHERS: [CoreKernel; CORES - 1] =
+    [const { CoreCell::new(Kernel::new(Current::OFF)) }; CORES - 1];
+
+fn of_core(core: usize) -> &'static CoreKernel {
+    if core == 0 { &FIRST } else { &OTHERS[core - 1] }
+}
+
+/// The kernel of this core, for the duration of one trap.
+///
+/// # Safety
+/// The core settled, the caller is the only handler that runs on it, and drops the reference before it returns to the vector.
+#[inline(always)]
+unsafe fn kernel() -> &'static mut Kernel<Current> {
+    let machine = Current::here().cast::<u8>();
+    let kernel = machine.wrapping_sub(Kernel::<Current>::MACHINE).cast();
+    // SAFETY: a core settles with the machine inside its own kernel, which is a static; exclusive by the caller's promise.
+    unsafe { &mut *kernel }
+}
 
 unsafe extern "Rust" {
     /// What the binary links with the kernel; `None` for the kernel alone.
@@ -18,21 +40,44 @@ unsafe extern "Rust" {
 /// First Rust code, on the kernel's stack with the coarse map on. `handoff` is the record's address.
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_boot(handoff: *const u8) -> ! {
+    // SAFETY: the only code that runs.
+    let kernel = unsafe { FIRST.get() };
+    Current::settle(&raw mut kernel.machine);
     // SAFETY: whoever started us left a whole handoff there, in RAM that the coarse map covers.
     let bytes = unsafe { core::slice::from_raw_parts(handoff, Handoff::SIZE) };
     let handoff = Handoff::decode(bytes).expect("256 bytes");
     let application = rumpk_application();
     let machine = Current::new(&handoff, application.is_none());
-    // SAFETY: the only code that runs.
-    let kernel = unsafe { KERNEL.get() };
-    kernel.boot(machine, &handoff, application);
+    let cores = kernel.take_over(machine, &handoff, application);
+    for core in 1..cores {
+        // SAFETY: the core that it belongs to is not started yet.
+        let other = unsafe { of_core(core).get() };
+        kernel.found(other, core as u8);
+    }
+    kernel.start_first();
+    for core in 1..cores {
+        assert!(Current::start_core(core as u8), "core {core} does not start");
+    }
     let frame = core::ptr::from_mut(kernel.schedule());
     // SAFETY: a frame that `schedule` chose.
-    unsafe { arch_enter(frame) }
+    unsafe { arch_enter(frame, 0) }
+}
+
+/// First Rust code of another core, on its own stack.
+#[unsafe(no_mangle)]
+extern "C" fn rumpk_secondary(core: usize) -> ! {
+    // SAFETY: the only code that runs on this core, and the boot core left its kernel alone before it started it.
+    let kernel = unsafe { of_core(core).get() };
+    Current::settle(&raw mut kernel.machine);
+    let handoff = kernel.handoff().expect("the boot core founded this kernel");
+    kernel.machine = Current::secondary(&handoff, kernel.isolated, core as u8);
+    let frame = core::ptr::from_mut(kernel.schedule());
+    // SAFETY: a frame that `schedule` chose.
+    unsafe { arch_enter(frame, core) }
 }
 
 unsafe extern "C" {
-    fn arch_enter(frame: *mut Frame) -> !;
+    fn arch_enter(frame: *mut Frame, core: usize) -> !;
 }
 
 /// A call: arguments in the order of the contract, then its number.
@@ -47,7 +92,7 @@ extern "C" fn rumpk_syscall(
     number: usize,
 ) -> Return {
     // SAFETY: traps do not nest.
-    let kernel = unsafe { KERNEL.get() };
+    let kernel = unsafe { kernel() };
     kernel.call(number, &[a0, a1, a2, a3, a4, a5])
 }
 
@@ -55,7 +100,7 @@ extern "C" fn rumpk_syscall(
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_wait(list: usize, count: usize, deadline: usize) -> *mut Frame {
     // SAFETY: traps do not nest.
-    let kernel = unsafe { KERNEL.get() };
+    let kernel = unsafe { kernel() };
     kernel.wait_saved(list, count, deadline)
 }
 
@@ -63,7 +108,7 @@ extern "C" fn rumpk_wait(list: usize, count: usize, deadline: usize) -> *mut Fra
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_send(slot: usize, buf: usize, len: usize) -> *mut Frame {
     // SAFETY: traps do not nest.
-    let kernel = unsafe { KERNEL.get() };
+    let kernel = unsafe { kernel() };
     kernel.send_saved(slot, buf, len)
 }
 
@@ -71,7 +116,7 @@ extern "C" fn rumpk_send(slot: usize, buf: usize, len: usize) -> *mut Frame {
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_trap(trap: &Trap) -> *mut Frame {
     // SAFETY: traps do not nest.
-    let kernel = unsafe { KERNEL.get() };
+    let kernel = unsafe { kernel() };
     kernel.trap(trap)
 }
 
@@ -79,7 +124,7 @@ extern "C" fn rumpk_trap(trap: &Trap) -> *mut Frame {
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_schedule() -> *mut Frame {
     // SAFETY: traps do not nest.
-    let kernel = unsafe { KERNEL.get() };
+    let kernel = unsafe { kernel() };
     kernel.schedule()
 }
 
@@ -98,8 +143,8 @@ extern "C" fn rumpk_broken(pc: u64, address: u64, syndrome: u64) -> ! {
 
 /// Leaves the record and switches off.
 fn stop(mut head: Beb, text: core::fmt::Arguments) -> ! {
-    // SAFETY: nothing runs after this; whoever held the kernel never goes on.
-    let kernel = unsafe { KERNEL.get() };
+    // SAFETY: nothing runs on this core after this; whoever held the kernel never goes on.
+    let kernel = unsafe { kernel() };
     (head.state, head.code) = (beb::PANIC, 1);
     head.time = kernel.machine.now();
     if kernel.machine.ram().1 == 0 {

@@ -50,6 +50,8 @@ impl Counters {
 /// One core's kernel.
 pub struct Kernel<M: Machine> {
     pub(crate) machine: M,
+    /// Which core: 0 is the one that booted.
+    pub(crate) core: u8,
     pub(crate) sched: Harmonic,
     pub(crate) fibers: [Fiber<M>; FIBERS],
     pub(crate) domains: [Domain<M>; DOMAINS],
@@ -86,6 +88,7 @@ impl<M: Machine> Kernel<M> {
     pub const fn new(machine: M) -> Self {
         Self {
             machine,
+            core: 0,
             sched: Harmonic::new(),
             fibers: [Fiber::<M>::FREE; FIBERS],
             domains: [Domain::<M>::FREE; DOMAINS],
@@ -106,6 +109,9 @@ impl<M: Machine> Kernel<M> {
             isolated: false,
         }
     }
+
+    /// The machine stands so far behind the kernel's address: who has the one finds the other.
+    pub const MACHINE: usize = core::mem::offset_of!(Self, machine);
 
     pub(crate) fn fiber(&self) -> &Fiber<M> {
         &self.fibers[self.current as usize % FIBERS]

@@ -18,6 +18,7 @@ mod birth;
 pub mod boot;
 mod call;
 mod channel;
+mod cores;
 mod domain;
 mod end;
 mod fiber;

@@ -3,6 +3,7 @@ use abi::boot::{Handoff, virt};
 use abi::systable::SysTable;
 
 /// Addresses and lengths in bytes.
+#[derive(Clone)]
 pub struct Places {
     pub archive: (u64, u64),
     pub manifest: (u64, u64),
@@ -11,10 +12,16 @@ pub struct Places {
     pub memmap: (u64, u64),
     /// Bytes of RAM that are not for extents.
     pub reserved: u64,
+    /// Free memory at boot, before it was shared out among the cores.
+    pub free: (u64, u64),
+    /// Cores that the kernel runs on.
+    pub cores: u8,
     /// Address of the application that is linked with the kernel; 0: none.
     pub application: u64,
     /// The table as it stands in its page, to hand its facts out again.
     pub systable: Option<SysTable>,
+    /// What the kernel was told, for the cores that start later.
+    pub handoff: Option<Handoff>,
 }
 
 impl Places {
@@ -26,8 +33,11 @@ impl Places {
         beb: (0, 0),
         memmap: (0, 0),
         reserved: 0,
+        free: (0, 0),
+        cores: 0,
         application: 0,
         systable: None,
+        handoff: None,
     };
 
     /// As the handoff says.
@@ -39,8 +49,11 @@ impl Places {
             beb: (handoff.beb, handoff.beb_len),
             memmap: (virt::MEMMAP, 0),
             reserved: 0,
+            free: (0, 0),
+            cores: 0,
             application: 0,
             systable: None,
+            handoff: Some(*handoff),
         }
     }
 }

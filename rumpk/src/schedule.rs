@@ -1,7 +1,7 @@
 //! Who runs next: charge, wake, pick, and finish what the chosen fiber was waiting for.
 use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
 use abi::stats::state;
-use arch::{Machine, TIMER};
+use arch::{CALL, Machine, TIMER};
 
 /// The places in a mask, lowest first.
 pub fn places(mut mask: u64) -> impl Iterator<Item = usize> {
@@ -213,6 +213,9 @@ impl<M: Machine> Kernel<M> {
             if intid == TIMER {
                 self.counters.timer += 1;
                 self.armed = u64::MAX;
+                continue;
+            }
+            if intid == CALL {
                 continue;
             }
             self.counters.device += 1;

@@ -1,4 +1,4 @@
-//! GICv3 (IHI 0069): distributor and the boot core's redistributor through memory, the CPU interface through registers.
+//! GICv3 (IHI 0069): distributor and the core's own redistributor through memory, the CPU interface through registers.
 use super::{LINEAR, barrier, read, write};
 use core::arch::asm;
 
@@ -21,6 +21,8 @@ mod gicr {
 const PRIORITY: u8 = 0xA0;
 /// First shared peripheral interrupt.
 const SPI: u32 = 32;
+/// The software-generated interrupt by which cores call each other.
+pub const CALL: u32 = 0;
 /// First special INTID: acknowledging found nothing (2.2.1).
 const SPECIAL: u64 = 1020;
 
@@ -38,10 +40,14 @@ impl Gic {
         Self { distributor: LINEAR + distributor, redistributor: LINEAR + redistributor }
     }
 
-    /// Brings the controller up for this core: group 1, no line of a device open, `timer` open.
-    pub fn start(&mut self, timer: u32) {
+    /// Brings the distributor up, which all cores share.
+    pub fn start_shared(&mut self) {
         // EnableGrp1NS and ARE_NS, in the view of a machine with one security state: bits 1 and 4 (12.9.4).
         store(self.distributor + gicd::CTLR, 1 << 4 | 1 << 1);
+    }
+
+    /// Brings the controller up for this core: group 1, no line of a device open, `timer` and [`CALL`] open.
+    pub fn start(&mut self, timer: u32) {
         // Out of sleep (12.11.42): ProcessorSleep cleared, then ChildrenAsleep falls.
         store(self.redistributor + gicr::WAKER, 0);
         for _ in 0..1000 {
@@ -52,8 +58,10 @@ impl Gic {
         let frame = self.redistributor + gicr::SGI_FRAME;
         store(frame + gicd::IGROUPR, u32::MAX);
         store(frame + gicd::ICENABLER, u32::MAX);
-        store_byte(frame + gicd::IPRIORITYR + timer as u64, PRIORITY);
-        store(frame + gicd::ISENABLER, 1 << timer);
+        for open in [timer, CALL] {
+            store_byte(frame + gicd::IPRIORITYR + open as u64, PRIORITY);
+            store(frame + gicd::ISENABLER, 1 << open);
+        }
         // System registers on, all priorities pass, end = drop and deactivate, group 1 on (12.2).
         write!("S3_0_C12_C12_5", read!("S3_0_C12_C12_5") | 1); // ICC_SRE_EL1.SRE
         barrier!("isb");
@@ -99,6 +107,14 @@ pub fn acknowledge() -> Option<u32> {
     let intid = read!("S3_0_C12_C12_0");
     barrier!("dsb sy");
     (intid < SPECIAL).then_some(intid as u32)
+}
+
+/// Interrupts core `core` by [`CALL`] (ICC_SGI1R_EL1, 12.2.20): affinity 0.0.0.`core`. What was written before is seen
+/// by whoever takes it.
+pub fn call(core: u8) {
+    barrier!("dsb ishst");
+    write!("S3_0_C12_C11_5", u64::from(CALL) << 24 | 1 << core);
+    barrier!("isb");
 }
 
 /// Drops the priority and deactivates (ICC_EOIR1_EL1).

@@ -139,10 +139,12 @@ pub fn kernel_tables(base: u64, len: u64) {
     let text = physical(&raw const __text_start)..physical(&raw const __rodata_start);
     let rodata = text.end..physical(&raw const __data_start);
     let guard = physical(&raw const arch_stack_guard);
+    let is_guard =
+        |pa| (0..crate::CORES).any(|core| pa == guard + (core * start::STACK_STRIDE) as u64);
     assert!(physical(&raw const __image_end) <= image + BLOCK_2M, "kernel crosses 2 MB");
     for pa in (image..image + BLOCK_2M).step_by(PAGE) {
         let page = match pa {
-            pa if pa == guard => 0,
+            pa if is_guard(pa) => 0,
             pa if text.contains(&pa) => pa | kernel_page(false, true),
             pa if rodata.contains(&pa) => pa | kernel_page(false, false),
             pa => pa | kernel_page(true, false),
@@ -156,11 +158,18 @@ pub fn kernel_tables(base: u64, len: u64) {
     t.root.0[(base >> 30) as usize] = table_at(&raw const t.ram);
     t.root.0[(gic >> 30) as usize] = table_at(&raw const t.devices);
     barrier!("dsb ish");
+    use_kernel_tables();
+}
+
+/// Turns on the map that [`kernel_tables`] made, on the core that calls.
+pub fn use_kernel_tables() {
+    // SAFETY: only addresses are taken; the tables were made at boot.
+    let t = unsafe { TABLES.get() };
     write!("TTBR1_EL1", physical(&raw const t.root));
     write!("TTBR0_EL1", physical(&raw const t.none));
     barrier!("isb");
     barrier!("tlbi vmalle1");
-    barrier!("dsb ish");
+    barrier!("dsb nsh");
     barrier!("isb");
     debug_assert!(read!("TCR_EL1") == start::TCR);
 }

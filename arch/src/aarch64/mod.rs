@@ -5,6 +5,7 @@
 mod frame;
 mod gic;
 mod mmu;
+mod secondary;
 mod start;
 mod time;
 mod user;
@@ -14,7 +15,7 @@ pub use frame::Frame;
 pub use mmu::Space;
 pub use vectors::direct_entry;
 
-use crate::contract::{BadAddress, Machine, Memory, NoTable, TIMER, TablePool, UserAddr};
+use crate::contract::{BadAddress, CALL, Machine, Memory, NoTable, TIMER, TablePool, UserAddr};
 use abi::boot::{Handoff, virt};
 use core::arch::asm;
 use core::cell::UnsafeCell;
@@ -54,10 +55,10 @@ pub(crate) use {barrier, read, write};
 /// Where the kernel sees physical memory: address 0 of it.
 pub const LINEAR: u64 = 0xFFFF_FF80_0000_0000;
 
-/// The one value that a core's handlers share. Only traps reach it, and the kernel runs with interrupts masked.
+/// A value that the handlers of one core share. Only that core's traps reach it, and the kernel runs with interrupts masked.
 pub struct CoreCell<T>(UnsafeCell<T>);
 
-// SAFETY: one core, and no handler runs inside another: the kernel masks interrupts and a fault in it does not return.
+// SAFETY: one core's, and no handler runs inside another: the kernel masks interrupts and a fault in it does not return.
 unsafe impl<T> Sync for CoreCell<T> {}
 
 impl<T> CoreCell<T> {
@@ -77,7 +78,10 @@ impl<T> CoreCell<T> {
 }
 
 /// One core of the `virt` board.
+#[repr(C)]
 pub struct Aarch64 {
+    /// Frame of the fiber that runs. First, as the vectors find it by TPIDR_EL1.
+    frame: *mut Frame,
     ram: (u64, u64),
     time: time::Scale,
     timer_at: u64,
@@ -94,20 +98,55 @@ impl Aarch64 {
     pub fn new(handoff: &Handoff, isolated: bool) -> Self {
         mmu::kernel_tables(handoff.ram, handoff.ram_len);
         vectors::install();
-        let mut machine = Self {
+        let mut machine = Self::of_core(handoff, isolated, 0);
+        machine.distributor.start_shared();
+        machine.distributor.start(virt::VTIMER_INTID);
+        machine.set_timer(u64::MAX);
+        start::lock_registers(isolated);
+        machine
+    }
+
+    /// The same for a core that [`Self::start_core`] started.
+    #[must_use]
+    pub fn secondary(handoff: &Handoff, isolated: bool, core: u8) -> Self {
+        secondary::take_over(isolated);
+        let mut machine = Self::of_core(handoff, isolated, core);
+        machine.distributor.start(virt::VTIMER_INTID);
+        machine.set_timer(u64::MAX);
+        machine
+    }
+
+    fn of_core(handoff: &Handoff, isolated: bool, core: u8) -> Self {
+        let redistributor = handoff.gicr + u64::from(core) * virt::GICR_STRIDE;
+        Self {
+            frame: core::ptr::null_mut(),
             ram: (handoff.ram, handoff.ram_len),
             time: time::Scale::new(handoff.started),
             timer_at: 0,
             maintenance: 0,
             isolated,
-            distributor: gic::Gic::new(handoff.gicd, handoff.gicr),
+            distributor: gic::Gic::new(handoff.gicd, redistributor),
             // ID_AA64ISAR0_EL1.RNDR (D24.2.73).
             has_random: read!("ID_AA64ISAR0_EL1") >> 60 & 0xF == 1,
-        };
-        machine.distributor.start(virt::VTIMER_INTID);
-        machine.set_timer(u64::MAX);
-        start::lock_registers(isolated);
-        machine
+        }
+    }
+
+    /// Starts core `core`: it comes in by `rumpk_secondary`. `false`: there is none.
+    #[must_use]
+    pub fn start_core(core: u8) -> bool {
+        secondary::start(core)
+    }
+
+    /// Makes `machine` what [`Self::here`] and the vectors find on this core from now on.
+    pub fn settle(machine: *mut Self) {
+        write!("TPIDR_EL1", machine.expose_provenance() as u64);
+    }
+
+    /// The machine that this core settled with.
+    #[inline(always)]
+    #[must_use]
+    pub fn here() -> *mut Self {
+        core::ptr::with_exposed_provenance_mut(read!("TPIDR_EL1") as usize)
     }
 
     /// Pointer to RAM; panics where `pa` and `len` leave it.
@@ -131,6 +170,7 @@ impl Machine for Aarch64 {
     type Frame = Frame;
     type Space = Space;
     const OFF: Self = Self {
+        frame: core::ptr::null_mut(),
         ram: (0, 0),
         time: time::Scale::OFF,
         timer_at: 0,
@@ -171,6 +211,10 @@ impl Machine for Aarch64 {
 
     fn interrupt(&mut self) -> Option<u32> {
         let intid = gic::acknowledge()?;
+        if intid == gic::CALL {
+            gic::end(intid);
+            return Some(CALL);
+        }
         if intid == virt::VTIMER_INTID {
             write!("CNTV_CTL_EL0", 0);
             self.timer_at = u64::MAX;
@@ -184,6 +228,9 @@ impl Machine for Aarch64 {
     fn end_interrupt(&mut self, intid: u32) {
         gic::end(intid);
     }
+    fn call_core(&mut self, core: u8) {
+        gic::call(core);
+    }
     fn mask_interrupt(&mut self, intid: u32, masked: bool) {
         self.distributor.mask(intid, masked);
     }
@@ -196,7 +243,8 @@ impl Machine for Aarch64 {
     }
     fn bytes(&self, pa: u64, len: usize) -> &[u8] {
         let pointer = self.pointer(pa, len);
-        // SAFETY: inside RAM, which is mapped; what fibers write there meanwhile cannot run on this core.
+        // SAFETY: inside RAM, which is mapped; nobody else writes what the kernel reads as a slice: memory shared with
+        // fibers of other cores is read by words.
         unsafe { core::slice::from_raw_parts(pointer, len) }
     }
     fn bytes_mut(&mut self, pa: u64, len: usize) -> &mut [u8] {
@@ -315,7 +363,7 @@ impl Machine for Aarch64 {
 
     #[inline]
     fn enter(&mut self, frame: &mut Frame) {
-        write!("TPIDR_EL1", core::ptr::from_mut(frame) as u64);
+        self.frame = frame;
     }
     #[inline]
     fn allow_floating(&mut self, allowed: bool) {
@@ -345,6 +393,8 @@ impl Machine for Aarch64 {
         psci(0x8400_0009)
     }
 }
+
+const _: () = assert!(core::mem::offset_of!(Aarch64, frame) == 0);
 
 /// A PSCI call (DEN0022) that does not return.
 fn psci(function: u64) -> ! {

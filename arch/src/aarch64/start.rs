@@ -36,8 +36,10 @@ pub const SCTLR: u64 = 1 << 0
     | 1 << 29;
 /// A 1 GB block: valid, Normal memory, inner shareable, accessed.
 const BLOCK: u64 = 1 | 1 << 2 | 0b11 << 8 | 1 << 10;
-/// Bytes of the kernel's stack.
+/// Bytes of a core's kernel stack.
 const STACK: usize = 32 * 1024;
+/// From the top of one core's stack to the next one's: the stack and the guard page below it.
+pub const STACK_STRIDE: usize = STACK + abi::PAGE;
 
 global_asm!(
     ".section .text.start, \"ax\"",
@@ -86,7 +88,7 @@ global_asm!(
     "ldr x9, =rumpk_boot",
     "br x9",
     ".ltorg",
-    // The stack ends below at a page that the final tables leave out.
+    // Each stack ends below at a page that the final tables leave out.
     ".section .bss.start, \"aw\", @nobits",
     ".balign 4096",
     "arch_boot_low: .skip 4096",
@@ -96,9 +98,11 @@ global_asm!(
     ".skip {stack}",
     ".global arch_stack_top",
     "arch_stack_top:",
+    ".skip {others}",
     ".skip 4096",
     ".global arch_panic_top",
     "arch_panic_top:",
+    ".skip 4096 * ({cores} - 1)",
     ".text",
     block = const BLOCK,
     mair = const MAIR,
@@ -106,6 +110,8 @@ global_asm!(
     sctlr = const SCTLR,
     linear = const LINEAR,
     stack = const STACK,
+    others = const STACK_STRIDE * (crate::CORES - 1),
+    cores = const crate::CORES,
 );
 
 /// Registers that fibers could otherwise use to see or keep something: counters, debug, trace.

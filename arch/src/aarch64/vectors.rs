@@ -2,6 +2,9 @@
 //!
 //! A call keeps the caller's x19 to x29 where they are, as the Rust handler keeps them, and only if another fiber runs
 //! next are they saved. Everything else that stops a fiber saves all registers first.
+//!
+//! TPIDR_EL1 is the address of the core's [`super::Aarch64`], whose first field is the frame of the fiber that runs: so
+//! a core finds its own kernel in one instruction, and its fiber's frame in two.
 use super::frame::{FULL, Frame, PC, SP, TLS};
 use super::{read, write};
 use crate::contract::Trap;
@@ -105,6 +108,7 @@ global_asm!(
     ".macro saved handler",
     "ldr x30, [sp], #16",
     "mrs x8, TPIDR_EL1",
+    "ldr x8, [x8]",
     "mrs x9, ELR_EL1",
     "mrs x10, SPSR_EL1",
     "save_kept",
@@ -122,9 +126,9 @@ global_asm!(
     "mrs x10, SPSR_EL1",
     "arch_save_kept:",
     "mrs x8, TPIDR_EL1",
-    "cbz x8, 1f",
+    "ldr x8, [x8]",
     "save_kept",
-    "1: bl rumpk_schedule",
+    "bl rumpk_schedule",
     "b arch_resume",
     // Anything else: all registers.
     "arch_fault:",
@@ -142,6 +146,7 @@ global_asm!(
     "arch_save:",
     "stp x0, x1, [sp, #-16]!",
     "mrs x0, TPIDR_EL1",
+    "ldr x0, [x0]",
     "str x0, [x0, #{FULL}]",
     "stp x2, x3, [x0, #16]",
     "stp x4, x5, [x0, #32]",
@@ -169,11 +174,7 @@ global_asm!(
     "stp x9, x1, [x0]",
     "mov x0, x10",
     "bl arch_trap",
-    // x0: the frame that runs next. Boot comes in by `arch_enter`, with the stack as deep as it got.
-    ".global arch_enter",
-    "arch_enter:",
-    "ldr x9, =arch_stack_top",
-    "mov sp, x9",
+    // x0: the frame that runs next. The stack is as empty as the trap found it.
     "arch_resume:",
     "ldp x9, x10, [x0, #{PC}]",
     "msr ELR_EL1, x9",
@@ -216,10 +217,22 @@ global_asm!(
     "mrs x30, TPIDRRO_EL0",
     "msr TPIDRRO_EL0, xzr",
     "eret",
-    // Whatever stack broke, the panic has one of its own.
+    // Boot comes in here, with a stack as deep as it got: x0 the frame that runs first, x1 the core.
+    ".global arch_enter",
+    "arch_enter:",
+    "adrp x9, arch_stack_top",
+    "add x9, x9, :lo12:arch_stack_top",
+    "mov x10, #{STACK_STRIDE}",
+    "madd x9, x1, x10, x9",
+    "mov sp, x9",
+    "b arch_resume",
+    // Whatever stack broke, the panic has one of its own, a page for each core.
     "arch_broken:",
     "adrp x9, arch_panic_top",
     "add x9, x9, :lo12:arch_panic_top",
+    "mrs x10, MPIDR_EL1",
+    "and x10, x10, #3",
+    "add x9, x9, x10, lsl #12",
     "mov sp, x9",
     "mrs x0, ELR_EL1",
     "mrs x1, FAR_EL1",
@@ -253,6 +266,7 @@ global_asm!(
     "b arch_save_kept",
     ".ltorg",
     ".text",
+    STACK_STRIDE = const super::start::STACK_STRIDE,
     PC = const PC,
     TLS = const TLS,
     FULL = const FULL,

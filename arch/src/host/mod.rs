@@ -19,7 +19,7 @@ pub use frame::Frame;
 pub use mmu::{Space, Stale};
 pub use user::{Access, Fault};
 
-use crate::contract::{BadAddress, Machine, Memory, NoTable, TIMER, TablePool, UserAddr};
+use crate::contract::{BadAddress, CALL, Machine, Memory, NoTable, TIMER, TablePool, UserAddr};
 use std::boxed::Box;
 
 /// How the machine stopped: the payload that [`Machine::power_off`] and [`Machine::reset`] unwind with.
@@ -45,6 +45,9 @@ pub struct Host {
     floating_allowed: bool,
     current: usize,
     random: Option<u64>,
+    /// Cores that were called.
+    calls: u8,
+    called: bool,
 }
 
 impl Host {
@@ -108,6 +111,16 @@ impl Host {
         self.random = seed;
     }
 
+    /// The cores called since this was asked last, as a mask. A test passes the calls on.
+    pub fn take_calls(&mut self) -> u8 {
+        core::mem::take(&mut self.calls)
+    }
+
+    /// Another core calls this one.
+    pub fn be_called(&mut self) {
+        self.called = true;
+    }
+
     /// Address of the frame that the next trap would save to.
     #[must_use]
     pub fn current_frame(&self) -> usize {
@@ -141,6 +154,8 @@ impl Machine for Host {
         floating_allowed: false,
         current: 0,
         random: Some(1),
+        calls: 0,
+        called: false,
     };
 
     fn now(&self) -> u64 {
@@ -154,7 +169,7 @@ impl Machine for Host {
     }
     fn idle(&mut self) {
         self.due();
-        if self.lines.pending().is_some() || self.time.timer <= self.time.now {
+        if self.called || self.lines.pending().is_some() || self.time.timer <= self.time.now {
             return;
         }
         let Some(next) = self.time.next() else { stop(Stopped::Asleep) };
@@ -164,6 +179,9 @@ impl Machine for Host {
 
     fn interrupt(&mut self) -> Option<u32> {
         self.due();
+        if core::mem::take(&mut self.called) {
+            return Some(CALL);
+        }
         if self.time.timer <= self.time.now {
             self.time.timer = u64::MAX;
             return Some(TIMER);
@@ -172,6 +190,9 @@ impl Machine for Host {
     }
     fn end_interrupt(&mut self, intid: u32) {
         self.lines.end(intid);
+    }
+    fn call_core(&mut self, core: u8) {
+        self.calls |= 1 << core;
     }
     fn mask_interrupt(&mut self, intid: u32, masked: bool) {
         self.lines.mask(intid, masked);

@@ -86,6 +86,29 @@ fn cores(profile: &Profile, out: &mut Vec<Report>) {
             }
             owners.push((core, name));
         }
+        kernel_cores(profile, cell, out);
+    }
+}
+
+/// What a kernel runs on: 1, 2 or 4 cores, from 0 on; with RumKV one.
+fn kernel_cores(profile: &Profile, cell: &Cell, out: &mut Vec<Report>) {
+    let Some(first) = cell.cores.first() else { return };
+    let count = cell.cores.len();
+    let name = cell.name.value.as_str();
+    if profile.rumkv.is_some() && count > 1 {
+        out.push(
+            Report::new(format!("cell `{name}` has {count} cores below RumKV"))
+                .at(&first.at, "more than one")
+                .help("RumKV runs cells of one core; without it a cell may have 1, 2 or 4"),
+        );
+    } else if !matches!(count, 1 | 2 | 4)
+        || (0..).zip(&cell.cores).any(|(n, core)| count > 1 && core.value != n)
+    {
+        out.push(
+            Report::new(format!("cell `{name}` cannot have these {count} cores"))
+                .at(&first.at, "not 1, 2 or 4 cores from 0 on")
+                .help("write `core 0`, `core 0 1` or `core 0 1 2 3`"),
+        );
     }
 }
 
