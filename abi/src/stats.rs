@@ -171,7 +171,11 @@ record! {
         96 faults: u64,
         /// ns since boot of the first instruction of the first NPL.
         104 first_npl: u64,
+        /// Kernel objects in use.
+        112 objects: u32,
+        /// Channels in use.
+        116 channels: u32,
         /// 0.
-        112 zero: [u8; 16],
+        120 zero: [u8; 8],
     }
 }

@@ -138,7 +138,9 @@ impl<M: Machine> Kernel<M> {
             idle_time: self.counters.idle_time,
             faults: self.counters.faults,
             first_npl: self.counters.first_npl,
-            zero: [0; 16],
+            objects: self.objects.iter().filter(|o| !o.is_free()).count() as u32,
+            channels: self.channels.iter().filter(|c| c.base != 0).count() as u32,
+            zero: [0; 8],
         }
     }
 

@@ -74,13 +74,16 @@ pub fn reap(world: &mut World, r: &mut Random) -> Option<u8> {
     wrong
 }
 
-/// Ends all of them.
+/// Ends all of them and empties the slots of their channels.
 pub fn end_all(world: &World, victim: Fiber) {
-    for &slot in &world.fibers {
-        let _ = Fiber(slot).kill();
-        let _ = Fiber(slot).try_end();
+    for fiber in world.fibers.map(Fiber).into_iter().chain([victim]) {
+        // Of one that ended before, the slot is empty.
+        if fiber.kill().is_ok() {
+            let _ = rt::wait::one(fiber.0, want::EVENT, Some(Clock::OWN.now() + PATIENCE_NS));
+        }
+        let _ = fiber.try_end();
     }
-    let _ = victim.kill();
-    let _ = rt::wait::one(victim.0, want::EVENT, None);
-    let _ = victim.try_end();
+    for slot in (CHANNELS..CHANNELS + CHILDREN as u8).chain([VICTIM]) {
+        let _ = rt::sys::mask(slot, 0, 0, None);
+    }
 }

@@ -1,6 +1,6 @@
 //! What this program must not do to itself: sleep forever, give up its rights, or run nonsense. Children do these.
 use abi::call::{SPAWN_FIBER, WAIT_MAX, number as n, pledge_op};
-use abi::cap::slot;
+use abi::cap::{slot, verb};
 
 use crate::arena;
 use crate::grammar::{CHANNELS, CHILDREN, Case, NEVER_FILLED, VICTIM, World};
@@ -63,9 +63,11 @@ fn fiber_is_ours(at: usize, world: &World) -> bool {
     }
 }
 
-/// Narrowing is for the channels to children.
+/// Narrowing is for the channels to children, and MASK stays: without it the slot could not be emptied any more, and the
+/// next child would have no place for its channel.
 fn keeps(a: &[usize; 6]) -> bool {
     let expendable = CHANNELS as usize..CHANNELS as usize + CHILDREN;
     let whole = a[1] >= 127 && a[2] >= 7 && (a[3] == 0 || arena::word(a[3]).is_none());
-    whole || expendable.contains(&a[0])
+    let emptied = a[1] & verb::MASK as usize != 0 || a[1] & verb::ALL as usize == 0;
+    whole || expendable.contains(&a[0]) && emptied
 }

@@ -10,6 +10,7 @@ mod arena;
 mod family;
 mod grammar;
 mod guard;
+mod leak;
 mod random;
 mod tally;
 
@@ -112,6 +113,7 @@ enum Fault {
     Image,
     Victim,
     End(u8),
+    Leak,
 }
 
 fn main() -> usize {
@@ -120,6 +122,7 @@ fn main() -> usize {
     let calls = words.next().and_then(guests::number).unwrap_or(10_000);
     IMAGE.store(image().0, Relaxed);
     arena::fill();
+    let before = leak::settled();
     let (victim, victim_at) = match family::victim() {
         Ok(victim) => victim,
         Err(e) => {
@@ -132,7 +135,7 @@ fn main() -> usize {
     let ran = run(seed, calls, victim, victim_at, &mut world, &mut tally);
     family::end_all(&world, victim);
     tally.print(seed);
-    match ran {
+    match ran.and_then(|()| if leak::none(&before) { Ok(()) } else { Err(Fault::Leak) }) {
         Ok(()) => 0,
         Err(fault) => {
             tell(&fault);
@@ -217,6 +220,7 @@ fn tell(fault: &Fault) {
         Fault::Arena(c, at) => println!("fuzz: {at:#x} changed by {} {:x?}", name(c), c.args),
         Fault::Image => println!("fuzz: the own image changed"),
         Fault::Victim => println!("fuzz: the victim changed"),
+        Fault::Leak => println!("fuzz: something was not given back"),
         Fault::End(end) => println!("fuzz: a child ended with cause {end}"),
     }
 }

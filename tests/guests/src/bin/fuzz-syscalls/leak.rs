@@ -1,0 +1,68 @@
+//! What the cell must have as much of after the run as before: memory, objects, channels, domains, places of fibers.
+use abi::stats::SystemStats;
+use rt::{Clock, println, stats};
+
+/// How long what ended may take to be gone, ns of guest time.
+const PATIENCE_NS: u64 = 5_000_000_000;
+/// Time between two looks, ns.
+const PAUSE_NS: u64 = 10_000_000;
+
+/// Everything counted, and this program's own slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Picture {
+    free: u64,
+    largest: u64,
+    objects: u32,
+    channels: u32,
+    domains: u32,
+    /// Places taken in the table of fibers, also by fibers that ended.
+    places: usize,
+    slots: u32,
+}
+
+/// As it is now; all zeros where the kernel does not say.
+fn now() -> Picture {
+    let s = stats::system().unwrap_or(SystemStats::zeroed());
+    Picture {
+        free: s.free,
+        largest: s.largest,
+        objects: s.objects,
+        channels: s.channels,
+        domains: s.domains,
+        places: stats::fibers().count(),
+        slots: stats::own().map_or(0, |own| own.slots),
+    }
+}
+
+fn pause() {
+    let _ = Clock::OWN.sleep_until(Clock::OWN.now() + PAUSE_NS);
+}
+
+/// The picture once nothing changes any more: services that end by themselves have ended.
+pub fn settled() -> Picture {
+    let until = Clock::OWN.now() + PATIENCE_NS;
+    let (mut before, mut same) = (now(), 0);
+    while same < 10 && Clock::OWN.now() < until {
+        pause();
+        let next = now();
+        same = if next == before { same + 1 } else { 0 };
+        before = next;
+    }
+    before
+}
+
+/// Whether all is as it was; says what is not.
+pub fn none(before: &Picture) -> bool {
+    let until = Clock::OWN.now() + PATIENCE_NS;
+    while now() != *before && Clock::OWN.now() < until {
+        pause();
+    }
+    let after = now();
+    if after == *before {
+        println!("fuzz: no leak: {before:?}");
+        return true;
+    }
+    println!("fuzz: leak: before {before:?}");
+    println!("fuzz: leak: after  {after:?}");
+    false
+}

@@ -1,0 +1,77 @@
+//! Mutated syscalls by the hundred thousand, and in the long run by the hundred million: no panic, no leak, no client that
+//! gets no answer.
+//!
+//! `fuzz-syscalls` judges each call and, at its end, whether the cell has as much of everything as before; its victim is
+//! a client that must answer all the while. Machines run one after the other, each with a seed of its own, not counted: so
+//! interrupts come where they come. `NEXUS_SEED` gives the first seed, `NEXUS_CALLS` the number of calls.
+use std::path::PathBuf;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use nexus::assembly;
+use system::session::profile;
+use system::{Boot, expect_exit, folder, signing, workspace};
+
+/// Calls of the long run.
+const CAMPAIGN: u64 = 100_000_000;
+/// Calls of one machine of it.
+const PER_MACHINE: u64 = 2_000_000;
+/// Host time that a machine may take.
+const TIMEOUT: Duration = Duration::from_mins(60);
+
+fn number(name: &str) -> Option<u64> {
+    let text = std::env::var(name).ok()?;
+    Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
+}
+
+/// One machine with its fuzzer; what it printed.
+fn machine(seed: u64, calls: u64) -> String {
+    let text = std::fs::read_to_string(profile("fuzz")).expect("the profile");
+    let wanted = format!("args \"{seed}\" \"{calls}\"");
+    let changed = text.replace("args \"1\" \"1000000\"", &wanted);
+    assert!(changed.contains(&wanted), "the profile's arguments are others");
+    let folder = folder();
+    let path: PathBuf = folder.path().join("fuzz.kdl");
+    std::fs::write(&path, changed).expect("write the profile");
+    let built = assembly::build(workspace(), &path, &signing()).unwrap_or_else(|e| panic!("{e}"));
+    let outcome = Boot::of(&built).timeout(TIMEOUT).run();
+    expect_exit(&outcome, 0);
+    outcome.text().replace('\r', "")
+}
+
+/// Fails unless the fuzzer found nothing and made all its calls.
+fn judge(text: &str, seed: u64, calls: u64) {
+    let sum = format!("fuzz: seed {seed} calls {calls} succeeded ");
+    for needed in ["init: fuzz-syscalls: exit 0", "fuzz: no leak: ", &sum] {
+        assert!(
+            text.contains(needed),
+            "NEXUS_SEED={seed} NEXUS_CALLS={calls}: no {needed:?}\n{text}"
+        );
+    }
+}
+
+#[test]
+fn mutated_calls_leave_no_leak_and_no_stuck_client() {
+    let (seed, calls) = (number("NEXUS_SEED").unwrap_or(2), 200_000);
+    println!("NEXUS_SEED={seed}");
+    judge(&machine(seed, calls), seed, calls);
+}
+
+#[test]
+#[ignore = "an hour and more: a hundred million calls"]
+fn a_hundred_million_mutated_calls() {
+    let clock = SystemTime::now().duration_since(UNIX_EPOCH).map_or(1, |d| d.as_secs());
+    let first = number("NEXUS_SEED").unwrap_or(clock);
+    let all = number("NEXUS_CALLS").unwrap_or(CAMPAIGN);
+    println!("NEXUS_SEED={first} NEXUS_CALLS={all}");
+    let (start, mut done) = (Instant::now(), 0);
+    for seed in first.. {
+        let calls = PER_MACHINE.min(all - done);
+        judge(&machine(seed, calls), seed, calls);
+        done += calls;
+        let rate = done as f64 / start.elapsed().as_secs_f64();
+        println!("seed {seed}: nothing found; {done} of {all} calls, {rate:.0} per second");
+        if done == all {
+            break;
+        }
+    }
+}
