@@ -32,6 +32,13 @@ pub const CLASS_SYSTEM: u32 = 0;
 /// STATS class: the fiber in place `index`, [`FiberStats`]; `NotFound` past the last place, `Empty` for a free one.
 /// Of others only for a domain pledged AUDIT.
 pub const CLASS_FIBER: u32 = 1;
+/// STATS class: where the caller's heap is, [`Heap`]; index 0.
+pub const CLASS_HEAP: u32 = 2;
+
+/// Number in the trap instruction by which a program says that it panicked (aarch64: `brk`). The first
+/// argument register holds the address of its last words, the second their length. The domain ends with
+/// [`end::PANIC`].
+pub const PANIC_TRAP: u16 = 0x4E58;
 
 /// States of a fiber.
 pub mod state {
@@ -58,8 +65,9 @@ pub mod end {
     pub const PLEDGE: u8 = 6;
     pub const STRIKES: u8 = 7;
     pub const OTHER: u8 = 8;
+    pub const PANIC: u8 = 9;
     /// Names in the order of the numbers.
-    pub const NAMES: [&str; 9] = [
+    pub const NAMES: [&str; 10] = [
         "runs",
         "exit",
         "killed",
@@ -69,6 +77,7 @@ pub mod end {
         "pledge violation",
         "third strike",
         "other fault",
+        "panic",
     ];
 }
 
@@ -135,6 +144,16 @@ record! {
         24 time: u64,
         /// First 16 bytes of its name.
         32 name: [u8; 16],
+    }
+}
+
+record! {
+    /// The heap that the caller's domain was born with, in pages of its own; zeros: none.
+    Heap: 16 {
+        /// Address of the first byte.
+        0 base: u64,
+        /// Length in bytes.
+        8 len: u64,
     }
 }
 

@@ -120,7 +120,7 @@ records! {
     ring::Descriptor, image::ImageHeader, image::Segment, image::ImageManifest, prov::ProvRecord,
     hypercall::PostMortem, boot::IndexHeader, boot::IndexEntry, boot::CellsHeader, boot::CellRecord,
     boot::Handoff, boot::MemoryRange, boot::CellManifest, boot::Service, boot::Link, boot::Grant,
-    boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::SystemStats, vfs::Request,
+    boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::Heap, stats::SystemStats, vfs::Request,
     vfs::Answer,
 }
 

@@ -208,7 +208,7 @@ fn printed_names() {
         (
             &stats::end::NAMES,
             "runs, exit, killed, page fault, illegal instruction, misaligned access, \
-             pledge violation, third strike, other fault",
+             pledge violation, third strike, other fault, panic",
         ),
     ];
     for (names, want) in phrases {

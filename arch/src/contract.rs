@@ -63,6 +63,8 @@ pub trait Frame: Clone {
     fn start(entry: u64, sp: u64, args: [u64; 3], isolated: bool) -> Self;
     /// Sets what the interrupted call returns.
     fn set_result(&mut self, status: isize, value: usize);
+    /// Argument register `n`; 0 for one that the frame does not keep.
+    fn argument(&self, n: usize) -> u64;
     /// Program counter.
     fn pc(&self) -> u64;
     /// Stack pointer.

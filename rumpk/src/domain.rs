@@ -19,6 +19,8 @@ pub struct Domain<M: Machine> {
     pub pool: TablePool,
     /// Memory of the domain: physical address and bytes.
     pub extent: (u64, u64),
+    /// Heap inside the extent: address and bytes.
+    pub heap: (u64, u64),
     /// Pledge mask, with the spectrum.
     pub pledge: u64,
     pub policy: u8,
@@ -51,6 +53,7 @@ impl<M: Machine> Domain<M> {
         space: None,
         pool: TablePool { next: 0, end: 0 },
         extent: (0, 0),
+        heap: (0, 0),
         pledge: 0,
         policy: 0,
         service: 0,

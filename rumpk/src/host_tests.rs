@@ -7,13 +7,13 @@ use abi::boot::{
     Beb, CellManifest, HANDOFF_MAGIC, Handoff, MANIFEST_MAGIC, SERVICE_INIT, Service, beb, virt,
 };
 use abi::call::{
-    Error, NO_SLOT, SPAWN_FIBER, SPAWN_IMAGE, Spawn, Time, WaitEntry, number as n, op, tick_op,
-    want,
+    Error, NO_SLOT, SPAWN_FIBER, SPAWN_IMAGE, Spawn, Time, WaitEntry, meta, number as n, op,
+    tick_op, want,
 };
 use abi::cap::{R, W, X, slot};
 use abi::image::{ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, Segment, VERSION};
 use abi::pledge;
-use abi::stats::{end, state};
+use abi::stats::{Heap, end, state};
 use arch::host::{Host, Stopped};
 use arch::{Frame, Machine, Trap};
 use std::boxed::Box;
@@ -315,4 +315,42 @@ fn a_child_without_its_channel_is_not_started() {
     assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
     assert_eq!(spawn_with(&mut k, 40, u64::MAX), refused(Error::Full));
     assert_eq!((k.memory.free(), k.sched.budget(k.domain)), (free, budget));
+}
+
+/// A child with two pages of heap is told where they are, and has no byte more.
+#[test]
+fn a_heap_is_where_its_owner_is_told() {
+    let mut k = boot();
+    let init = k.current;
+    let class = u64::from(abi::stats::CLASS_HEAP).to_le_bytes();
+    let ask = |k: &mut Kernel<Host>| {
+        let buffer = pc(k) + P as u64 + 2048;
+        k.machine.store(buffer, &class).expect("own data");
+        let args = [meta::STATS, buffer as usize, Heap::SIZE, 0, 0, 0];
+        assert_eq!(call(k, n::META, args), (0, Heap::SIZE));
+        let mut heap = [0; Heap::SIZE];
+        k.machine.load(buffer, &mut heap).expect("own data");
+        Heap::decode(&heap).expect("whole")
+    };
+    assert_eq!(ask(&mut k), Heap { base: 0, len: 0 });
+    let wish = Spawn {
+        op: SPAWN_IMAGE,
+        channel_slot: NO_SLOT,
+        pledge: u64::MAX,
+        energy: 10,
+        memory: 2 * P as u64,
+        name: abi::name("child"),
+        ..Spawn::zeroed()
+    };
+    let data = pc(&k) + P as u64 + 256;
+    k.machine.store(data, &wish.encode()).expect("own data");
+    assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
+    let args = [slot::FACTORY.into(), data as usize, Spawn::SIZE, 0, 0, 0];
+    assert_eq!(call(&mut k, n::SPAWN, args).0, 0);
+    until_other(&mut k, init);
+    let heap = ask(&mut k);
+    assert_eq!(heap.len, 2 * P as u64);
+    assert_eq!(k.machine.store(heap.base, b"first"), Ok(()));
+    assert_eq!(k.machine.store(heap.base + heap.len - 1, b"x"), Ok(()));
+    assert!(k.machine.store(heap.base + heap.len, b"x").is_err(), "guard page");
 }

@@ -246,6 +246,7 @@ impl<M: Machine> Kernel<M> {
         }
         let heap_at = image_at + plan.image_len();
         self.map_pages(heap_at, plan.heap, R | W, Memory::Normal)?;
+        self.domain_mut().heap = if plan.heap == 0 { (0, 0) } else { (heap_at, plan.heap) };
         let stack_at = heap_at + plan.heap + PAGE_LEN;
         self.map_pages(stack_at, plan.stack, R | W, Memory::Normal)?;
         self.map_facts(plan.pledge)?;

@@ -171,6 +171,7 @@ record_goldens! {
     fiber_end: stats::FiberEnd 48 {
         0 fiber u32, 4 end u8, 5 zero [u8; 3], 8 code u64, 16 pc u64, 24 time u64, 32 name [u8; 16],
     }
+    heap: stats::Heap 16 { 0 base u64, 8 len u64 }
     system_stats: stats::SystemStats 128 {
         0 ram u64, 8 free u64, 16 largest u64, 24 kernel u64, 32 fibers u32, 36 domains u32,
         40 timer_interrupts u64, 48 device_interrupts u64, 56 calls u64, 64 switches u64,

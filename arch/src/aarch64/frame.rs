@@ -50,6 +50,9 @@ impl crate::contract::Frame for Frame {
         self.x[0] = status as u64;
         self.x[1] = value as u64;
     }
+    fn argument(&self, n: usize) -> u64 {
+        self.x.get(n).copied().unwrap_or(0)
+    }
     fn pc(&self) -> u64 {
         self.pc
     }

@@ -8,7 +8,7 @@
 use super::frame::{FULL, Frame, PC, SP, TLS};
 use super::{read, write};
 use crate::contract::Trap;
-use abi::stats::end;
+use abi::stats::{PANIC_TRAP, end};
 use core::arch::global_asm;
 
 global_asm!(
@@ -303,6 +303,8 @@ fn decode(syndrome: u64) -> Trap {
         0x24 | 0x25 if syndrome & 0x3F == 0x21 => fault(end::ALIGNMENT, address),
         0x20 | 0x21 | 0x24 | 0x25 => fault(end::PAGE_FAULT, address),
         0x22 | 0x26 => fault(end::ALIGNMENT, address),
+        // BRK with the number by which a program says that it panicked; the syndrome holds it.
+        0x3C if syndrome & 0xFFFF == PANIC_TRAP as u64 => fault(end::PANIC, 0),
         // Unknown, trapped register or WFI, SVE, pointer authentication, HVC, SMC, BRK.
         0x00 | 0x01 | 0x09 | 0x16 | 0x17 | 0x18 | 0x19 | 0x1D | 0x3C => fault(end::ILLEGAL, 0),
         _ => fault(end::OTHER, address),

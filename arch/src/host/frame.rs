@@ -34,6 +34,9 @@ impl crate::contract::Frame for Frame {
     fn set_result(&mut self, status: isize, value: usize) {
         (self.x[0], self.x[1]) = (status as u64, value as u64);
     }
+    fn argument(&self, n: usize) -> u64 {
+        self.x.get(n).copied().unwrap_or(0)
+    }
     fn pc(&self) -> u64 {
         self.pc
     }

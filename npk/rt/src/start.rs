@@ -8,8 +8,8 @@ use abi::systable::SysTable;
 
 use crate::{Error, console, sys};
 
-/// Code that a fiber exits with after a panic, as Rust programs do elsewhere.
-pub const PANIC_CODE: usize = 101;
+/// Most bytes of a panic's message that the kernel is told.
+pub const LAST_WORDS_MAX: usize = 128;
 
 static ARGS: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 static ARGS_LEN: AtomicUsize = AtomicUsize::new(0);
@@ -92,10 +92,33 @@ fn words(block: &[u8]) -> impl Iterator<Item = &str> {
         .map(|w| core::str::from_utf8(w).unwrap_or("?"))
 }
 
-/// What a panic does: the message to the console as far as it goes, then the end of the fiber.
-pub fn panicked(info: &PanicInfo) -> ! {
+/// What a panic does: the message to the console as far as it goes, then its beginning to the kernel
+/// through `trap`, which ends the domain with [`abi::stats::end::PANIC`]: a fault like any other, so that
+/// the policy in the manifest decides what comes next.
+pub fn panicked(info: &PanicInfo, trap: fn(&[u8]) -> !) -> ! {
     let _ = writeln!(console::Out::new(), "{info}");
-    sys::exit(PANIC_CODE)
+    let mut words = LastWords { bytes: [0; LAST_WORDS_MAX], len: 0 };
+    if let Some(at) = info.location() {
+        let _ = write!(words, "{}:{}: ", at.file(), at.line());
+    }
+    let _ = write!(words, "{}", info.message());
+    trap(&words.bytes[..words.len])
+}
+
+/// The beginning of a message; what is more is cut.
+struct LastWords {
+    bytes: [u8; LAST_WORDS_MAX],
+    len: usize,
+}
+
+impl core::fmt::Write for LastWords {
+    fn write_str(&mut self, s: &str) -> core::fmt::Result {
+        for (place, &byte) in self.bytes[self.len..].iter_mut().zip(s.as_bytes()) {
+            *place = byte;
+            self.len += 1;
+        }
+        Ok(())
+    }
 }
 
 /// `Error` as a word for people.
@@ -165,14 +188,37 @@ macro_rules! entry {
 
         #[panic_handler]
         fn panicked(info: &core::panic::PanicInfo) -> ! {
-            $crate::start::panicked(info)
+            // Here and not in the runtime, which is also built for the host, by whom its users are tested.
+            fn trap(words: &[u8]) -> ! {
+                // SAFETY: the kernel ends the domain; it only reads the two registers.
+                unsafe {
+                    core::arch::asm!(
+                        "brk #{trap}",
+                        trap = const $crate::abi::stats::PANIC_TRAP,
+                        in("x0") words.as_ptr(),
+                        in("x1") words.len(),
+                        options(noreturn, nostack, readonly),
+                    )
+                }
+            }
+            $crate::start::panicked(info, trap)
         }
     };
 }
 
 #[cfg(test)]
 mod tests {
-    use super::words;
+    use core::fmt::Write;
+
+    use super::{LAST_WORDS_MAX, LastWords, words};
+
+    #[test]
+    fn last_words_are_cut_not_refused() {
+        let mut last = LastWords { bytes: [0; LAST_WORDS_MAX], len: 0 };
+        write!(last, "{}{}", "a".repeat(100), "b".repeat(100)).unwrap();
+        assert_eq!(last.len, LAST_WORDS_MAX);
+        assert_eq!(&last.bytes[99..101], b"ab");
+    }
 
     fn all(block: &[u8]) -> Vec<&str> {
         words(block).collect()

@@ -2,7 +2,7 @@
 use crate::kernel::{DOMAINS, FIBERS, Kernel};
 use crate::object::{Answer, Body};
 use abi::call::{Error, meta};
-use abi::stats::{CLASS_FIBER, CLASS_SYSTEM, FiberStats, SystemStats, state};
+use abi::stats::{CLASS_FIBER, CLASS_HEAP, CLASS_SYSTEM, FiberStats, Heap, SystemStats, state};
 use abi::systable::{ABI_MAJOR, ABI_MINOR};
 use abi::{cap::Kind, pledge};
 use arch::{Machine, UserAddr};
@@ -73,6 +73,10 @@ impl<M: Machine> Kernel<M> {
             CLASS_SYSTEM if index == 0 => {
                 let stats = self.system_stats();
                 self.answer_with(buf, len, &stats.encode())
+            }
+            CLASS_HEAP if index == 0 => {
+                let heap = self.domain().heap;
+                self.answer_with(buf, len, &Heap { base: heap.0, len: heap.1 }.encode())
             }
             CLASS_FIBER => {
                 let fiber = self.fibers.get(index).ok_or(Error::NotFound)?;
