@@ -44,6 +44,10 @@ pub mod virt {
     pub const MANIFEST: u64 = 0x5004_0000;
     /// The memory map, one page.
     pub const MEMMAP: u64 = 0x5005_0000;
+    /// The ring of audit records, for the kernel alone. Nothing clears it before the kernel, so that it outlives a reset.
+    pub const PROVCHAIN: u64 = 0x5006_0000;
+    /// Its length in bytes: 1,024 records.
+    pub const PROVCHAIN_LEN: u64 = 0x2_0000;
     /// The kernel image with its bss, up to [`ARCHIVE`].
     pub const KERNEL: u64 = 0x5008_0000;
     /// The cell's part of the bundle; memory after it is free.

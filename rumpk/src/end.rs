@@ -16,6 +16,7 @@ impl<M: Machine> Kernel<M> {
             self.end_domain(id, cause, code);
             return;
         }
+        self.audit_end(place, cause, code);
         self.unready(place);
         self.domains[id as usize % DOMAINS].fibers &= !(1 << place);
         let (base, len) = core::mem::take(&mut self.fibers[place].stack);
@@ -31,6 +32,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn end_domain(&mut self, id: u8, cause: u8, code: u64) {
         let index = id as usize % DOMAINS;
         let init = self.is_init(id);
+        self.audit_domain_end(id, cause, code);
         self.sched.remove(id);
         self.domains[index].ready = 0;
         for object in 0..OBJECTS as u32 {

@@ -8,6 +8,7 @@ use crate::places::Places;
 use abi::call::Error;
 use arch::Machine;
 use cap::Cap;
+use prov::Chain;
 use sched::Harmonic;
 
 /// Fibers of a core. Masks of fibers are one `u64`.
@@ -60,6 +61,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) memory: Extents,
     pub(crate) places: Places,
     pub(crate) counters: Counters,
+    /// Audit: the state of the chain, whose records lie at [`abi::boot::virt::PROVCHAIN`].
+    pub(crate) chain: Chain,
     /// The fiber whose registers the core holds; [`NONE`] if none.
     pub(crate) current: u8,
     /// Its domain; stays when the fiber waits, so that a switch back needs no change of space.
@@ -97,6 +100,7 @@ impl<M: Machine> Kernel<M> {
             memory: Extents::NONE,
             places: Places::NONE,
             counters: Counters::ZERO,
+            chain: Chain::new(),
             current: 0,
             domain: 0,
             floating: 0,

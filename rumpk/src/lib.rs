@@ -14,6 +14,7 @@
 #![deny(unsafe_code)]
 
 mod archive;
+mod audit;
 mod birth;
 pub mod boot;
 mod call;

@@ -100,6 +100,7 @@ impl<M: Machine> Kernel<M> {
     /// Consequences of a strike: the second takes a spectrum, the third ends the domain.
     fn struck(&mut self, id: u8, strikes: u8) {
         let spectrum = self.sched.spectrum(id);
+        self.audit_strike(id, strikes);
         match strikes {
             2 if spectrum > 0 => {
                 // Lower is always allowed.
@@ -201,6 +202,7 @@ impl<M: Machine> Kernel<M> {
         self.armed = self.next_timer.min(self.sched.next_event(now));
         self.machine.set_timer(self.armed);
         self.counters.idles += 1;
+        self.audit_idle();
         self.machine.idle();
         self.charged_until = self.machine.now();
         self.counters.idle_time += self.charged_until - now;

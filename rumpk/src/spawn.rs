@@ -179,6 +179,7 @@ impl<M: Machine> Kernel<M> {
         self.birth_slots(place, &plan, wish);
         self.connect_parent(place, id as u8, wish, channel);
         self.name_fiber(place, own_slot, wish.parent);
+        self.audit_domain(place, plan.bytes);
         self.fibers[place].state = state::WAITING;
         self.wake(place);
         Ok(place)

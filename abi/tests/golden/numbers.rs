@@ -113,6 +113,7 @@ numbers! { BOARD:
     boot::virt::GATE_LEN = 16, boot::virt::BEB = 0x5001_0000, boot::virt::BEB_LEN = 0x1_0000,
     boot::virt::HANDOFF = 0x5002_0000, boot::virt::FDT = 0x5003_0000,
     boot::virt::MANIFEST = 0x5004_0000, boot::virt::MEMMAP = 0x5005_0000,
+    boot::virt::PROVCHAIN = 0x5006_0000, boot::virt::PROVCHAIN_LEN = 0x2_0000,
     boot::virt::KERNEL = 0x5008_0000, boot::virt::ARCHIVE = 0x5020_0000,
     boot::virt::UART = 0x0900_0000, boot::virt::UART_INTID = 33, boot::virt::RTC = 0x0901_0000,
     boot::virt::GICD = 0x0800_0000, boot::virt::GICD_LEN = 0x1_0000,

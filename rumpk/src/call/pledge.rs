@@ -25,6 +25,7 @@ impl<M: Machine> Kernel<M> {
         let before = self.domain().pledge;
         let after = pledge::narrow(before, mask);
         self.domain_mut().pledge = after;
+        self.audit_pledge(before, after);
         // Lower is always allowed.
         let _ = self.sched.set_spectrum(self.domain, pledge::spectrum(after));
         let lost = before & !after & pledge::BITS;

@@ -125,6 +125,7 @@ impl<M: Machine> Kernel<M> {
         self.domain_mut().fibers |= 1 << place;
         self.give_singles(place, domain);
         self.name_fiber(place, own_slot, parent);
+        self.audit_fiber(place, 1);
         self.fibers[place].state = state::WAITING;
         self.wake(place);
         self.slot_of(place)
