@@ -2,6 +2,7 @@
 use crate::channel::Channel;
 use crate::fiber::Fiber;
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel};
+use crate::manifest::region_len;
 use crate::object::{Body, Object, single};
 use crate::spawn::{Plan, Wish};
 use abi::boot::Service;
@@ -25,7 +26,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn birth_slots(&mut self, place: usize, plan: &Plan, wish: &Wish) {
         let id = self.fibers[place].domain;
         if let Some((index, service)) = plan.service {
-            self.give_links(place, id, index);
+            self.give_links(place, index);
             self.give_grants(place, id, &service);
         }
         self.give_singles(place, id);
@@ -57,7 +58,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn give_links(&mut self, place: usize, id: u8, service: u16) {
+    fn give_links(&mut self, place: usize, service: u16) {
         let Some(count) = self.manifest().map(|m| m.link_count()) else { return };
         for index in 0..count {
             let Some(link) = self.manifest().and_then(|m| m.link(index)) else { continue };
@@ -66,7 +67,7 @@ impl<M: Machine> Kernel<M> {
                     continue;
                 }
                 // Channels of the manifest were made at boot, in its order.
-                let attached = self.attach_end(index as u8, side, id, link.pledge as u64);
+                let attached = self.attach_end(index as u8, side, place as u8, link.pledge as u64);
                 if let Ok(object) = attached {
                     let cap = self.cap(Kind::CHANNEL, object, verb::ALL, R | W);
                     self.give(place, at, cap);
@@ -76,11 +77,20 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn give_grants(&mut self, place: usize, id: u8, service: &Service) {
+        // MEMORY objects stand at the end of the extent, one after the other.
+        let (base, len) = self.domains[id as usize % DOMAINS].extent;
+        let regions = self.manifest().map_or(0, |m| m.regions(service));
+        let mut region = base + len - regions;
         for index in 0..service.grant_count {
             let Some(g) = self.manifest().and_then(|m| m.grant(service, index)) else { continue };
             let kind = Kind(g.kind);
             let (body, needs) = match kind {
                 Kind::DEVICE => (Body::Device { base: g.a, len: g.b }, pledge::DEVICE),
+                Kind::MEMORY => {
+                    let len = region_len(&g);
+                    region += len;
+                    (Body::Memory { base: region - len, len }, pledge::STDIO)
+                }
                 Kind::IRQ => (Body::Irq { intid: g.a as u32 }, pledge::DEVICE),
                 Kind::FIBER => {
                     self.give_fiber(place, g.arg as u16, g.slot, g.verbs);
@@ -89,7 +99,8 @@ impl<M: Machine> Kernel<M> {
                 Kind::POWER | Kind::AUDIT => {
                     let object = if kind == Kind::POWER { single::POWER } else { single::AUDIT };
                     let cap = self.cap(kind, object, g.verbs, g.perms);
-                    self.give(place, g.slot, cap);
+                    // One hop from the kernel, whose they are: no service revokes them for the others.
+                    self.give(place, g.slot, Cap { depth: 1, ..cap });
                     continue;
                 }
                 _ => continue,
@@ -99,8 +110,8 @@ impl<M: Machine> Kernel<M> {
             }
             if let Ok(object) = self.new_object(Object::new(body, id, needs)) {
                 let mut cap = self.cap(kind, object, g.verbs, g.perms & !X);
-                if kind == Kind::DEVICE {
-                    cap = cap.with_range(0, g.b);
+                if let Body::Device { len, .. } | Body::Memory { len, .. } = body {
+                    cap = cap.with_range(0, len);
                 }
                 self.give(place, g.slot, cap);
             }
@@ -113,7 +124,8 @@ impl<M: Machine> Kernel<M> {
         let found = self.fibers.iter().find(|f| f.is_alive() && f.object != 0 && of(f) == service);
         if let Some(object) = found.map(|f| f.object) {
             let cap = self.cap(Kind::FIBER, object, verbs, 0);
-            self.give(place, at, cap);
+            // One hop from the capability of its parent, who may revoke it.
+            self.give(place, at, Cap { depth: 1, ..cap });
         }
     }
 
@@ -133,18 +145,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Slot 3 of the child and the slot that the parent asked for: a channel of their own.
-    pub(crate) fn connect_parent(
-        &mut self,
-        place: usize,
-        id: u8,
-        wish: &Wish,
-        channel: Option<u8>,
-    ) {
-        let (Some(parent), Some(channel)) = (self.fibers.get(wish.parent as usize), channel) else {
-            return;
-        };
-        let owner = parent.domain;
-        let ends = (self.attach_end(channel, 0, owner, 0), self.attach_end(channel, 1, id, 0));
+    pub(crate) fn connect_parent(&mut self, place: usize, wish: &Wish, channel: Option<u8>) {
+        // Made only for who has a parent.
+        let Some(channel) = channel else { return };
+        let ends = (
+            self.attach_end(channel, 0, wish.parent, 0),
+            self.attach_end(channel, 1, place as u8, 0),
+        );
         // Room for the objects was counted before.
         if let (Ok(a), Ok(b)) = ends {
             let cap = self.cap(Kind::CHANNEL, a, verb::ALL, R | W);

@@ -4,13 +4,14 @@
 //! an end that is not mapped the kernel is that side, with the same protocol and the same distrust of the peer.
 //!
 //! Memory, in pages: P and C of the ring from end A to end B, P and C of the other one, A's buffer, B's buffer.
-use crate::kernel::{CHANNELS, Kernel, NONE, OBJECTS};
+use crate::kernel::{CHANNELS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::{Body, Object};
 use abi::PAGE;
 use abi::call::{Error, MapInfo};
 use abi::cap::{R, W};
 use abi::ring::{INLINE_MAX, SLOT_LEN, SLOTS_OFFSET, Slot};
 use arch::{Machine, Memory};
+use cap::Cap;
 use ring::{Consumer, Producer, Word};
 
 /// One end.
@@ -20,6 +21,8 @@ pub struct End {
     pub object: u32,
     /// Domain that mapped it; [`NONE`]: the kernel is this side.
     pub mapped: u8,
+    /// Place of the fiber that it was made for, which gets its events; copies of the capability get none.
+    pub holder: u8,
     /// Nobody is there any more: the other side gets `Gone`.
     pub gone: bool,
     /// The ring is broken: this end is dropped.
@@ -40,7 +43,7 @@ pub struct Channel {
 }
 
 impl Channel {
-    const END: End = End { object: 0, mapped: 0, gone: false, broken: false };
+    const END: End = End { object: 0, mapped: 0, holder: 0, gone: false, broken: false };
     /// A free place.
     pub const FREE: Self =
         Self { base: 0, slots: 0, buffer: 0, number: 0, generation: 0, ends: [Self::END; 2] };
@@ -170,29 +173,31 @@ impl<M: Machine> Kernel<M> {
         Ok(index as u8)
     }
 
-    /// Gives the end an object that belongs to domain `owner`, which may use it with `pledge`. An end that was
-    /// used before begins a new generation.
+    /// Gives the end an object that belongs to the domain of the fiber in place `holder`, which may use it with
+    /// `pledge`. An end that was used before begins a new generation.
     pub(crate) fn attach_end(
         &mut self,
         channel: u8,
         side: u8,
-        owner: u8,
+        holder: u8,
         pledge: u64,
     ) -> Result<u32, Error> {
+        let owner = self.fibers[holder as usize % FIBERS].domain;
         let object = self.new_object(Object::new(Body::End { channel, side }, owner, pledge))?;
         let place = &mut self.channels[channel as usize % CHANNELS];
         let end = &mut place.ends[side as usize & 1];
         place.generation += u32::from(end.object != 0);
-        *end = End { object, mapped: NONE, gone: false, broken: false };
+        *end = End { object, mapped: NONE, holder, gone: false, broken: false };
         Ok(object)
     }
 
-    /// Drops an end: the other side gets `Gone` and is woken.
+    /// Drops an end that nobody has mapped: the other side gets `Gone` and is woken. What was granted to it and
+    /// not taken is gone, too.
     pub(crate) fn drop_end(&mut self, channel: u8, side: u8) {
+        self.withdraw(channel, side);
         let place = &mut self.channels[channel as usize % CHANNELS];
         let end = &mut place.ends[side as usize & 1];
         end.gone = true;
-        end.mapped = NONE;
         let peer = place.ends[1 - (side as usize & 1)].object;
         if peer != 0 {
             self.signal(peer);
@@ -200,11 +205,14 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The end of a channel that was made for two fibers goes with its own capability, so that who starts many children
-    /// does not use up the table. Those of the manifest stay for the next instance of their service.
-    pub(crate) fn drop_private_end(&mut self, object: u32) {
+    /// does not use up the table; a copy that was granted goes alone. Those of the manifest stay for the next
+    /// instance of their service.
+    pub(crate) fn drop_private_end(&mut self, cap: &Cap) {
+        let object = cap.object;
         let Body::End { channel, side } = self.body(object) else { return };
         let private = self.channels[channel as usize % CHANNELS].number == 0;
-        if private && self.objects[object as usize % OBJECTS].owner == self.domain {
+        if private && cap.depth == 0 {
+            self.unmap_everywhere(object);
             self.drop_end(channel, side);
             self.free_object(object);
             self.free_channel_if_dead(channel);
@@ -217,14 +225,15 @@ impl<M: Machine> Kernel<M> {
         if place.number == 0 && place.base != 0 && place.ends.iter().all(|end| end.gone) {
             let (base, len) = (place.base, place.len());
             let ends = [place.ends[0].object, place.ends[1].object];
-            *place = Channel::FREE;
-            self.memory.give(base, len);
             // Who broke its ring may still hold an end, and the place is the next pair's.
             for object in ends {
                 if matches!(self.body(object), Body::End { channel: of, .. } if of == channel) {
+                    self.unmap_everywhere(object);
                     self.free_object(object);
                 }
             }
+            self.channels[channel as usize % CHANNELS] = Channel::FREE;
+            self.memory.give(base, len);
         }
     }
 

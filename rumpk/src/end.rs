@@ -35,6 +35,10 @@ impl<M: Machine> Kernel<M> {
         self.audit_domain_end(id, cause, code);
         self.sched.remove(id);
         self.domains[index].ready = 0;
+        for place in places(self.domains[index].fibers) {
+            // Frozen: what ends with it may wake it no more.
+            self.fibers[place].state = state::READY;
+        }
         for object in 0..OBJECTS as u32 {
             self.release_object(object, id);
         }
@@ -67,12 +71,19 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Frees an object of the domain that ends.
+    /// Frees an object of the domain that ends, wherever it is mapped, and forgets what the domain mapped of others'.
     fn release_object(&mut self, index: u32, id: u8) {
         let object = self.objects[index as usize];
-        if object.is_free() || object.owner != id {
+        if object.is_free() {
             return;
         }
+        // Its own pages go with its space, and its own fibers wait for nothing any more.
+        self.forget_mapping(index, id);
+        self.objects[index as usize].waiters &= !self.domains[id as usize % DOMAINS].fibers;
+        if object.owner != id {
+            return;
+        }
+        self.unmap_everywhere(index);
         match object.body {
             Body::End { channel, side } => self.drop_end(channel, side),
             Body::Irq { intid } => self.machine.mask_interrupt(intid, true),
@@ -83,6 +94,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Leaves what the parent may ask about; frees the place if nobody will.
     fn bury(&mut self, place: usize, cause: u8, code: u64) {
+        // First of all: its children's ends must not wake it.
+        self.fibers[place].state = state::ENDED;
         if self.current == place as u8 {
             self.current = NONE;
         }
@@ -98,7 +111,6 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let fiber = &mut self.fibers[place];
-        fiber.state = state::ENDED;
         (fiber.end, fiber.code) = (cause, code);
         fiber.wait.active = false;
         fiber.timer = u64::MAX;

@@ -1,4 +1,5 @@
 //! A fiber: saved registers, capabilities, what it waits for.
+use crate::kernel::CHANNELS;
 use abi::call::{WAIT_MAX, WaitEntry};
 use abi::stats::state;
 use arch::{Frame, Machine, UserAddr};
@@ -12,9 +13,13 @@ pub struct Wait {
     pub active: bool,
     /// The deadline passed.
     pub timed_out: bool,
+    /// A slot of the list needs a pledge that was given up.
+    pub unpledged: bool,
     pub list: UserAddr,
     /// Absolute, ns; `u64::MAX` never.
     pub deadline: u64,
+    /// When the first of the capabilities that it waits on expires, ns; 0: none does.
+    pub lapse: u64,
     /// As they stand in the fiber's memory.
     pub entries: [[u8; WaitEntry::SIZE]; WAIT_MAX],
 }
@@ -40,6 +45,8 @@ pub struct Fiber<M: Machine> {
     pub timer_fired: bool,
     /// Children that ended since the last event was taken, by place.
     pub ended: u64,
+    /// Ends of channels that something was granted to since the last event was taken: bit 2 * channel + side.
+    pub offers: [u64; CHANNELS / 32],
     /// Exit code or faulting address.
     pub code: u64,
     pub pc: u64,
@@ -61,8 +68,10 @@ impl<M: Machine> Fiber<M> {
             count: 0,
             active: false,
             timed_out: false,
+            unpledged: false,
             list: UserAddr(0),
             deadline: 0,
+            lapse: 0,
             entries: [[0; WaitEntry::SIZE]; WAIT_MAX],
         },
         id: 0,
@@ -74,6 +83,7 @@ impl<M: Machine> Fiber<M> {
         timer: 0,
         timer_fired: false,
         ended: 0,
+        offers: [0; CHANNELS / 32],
         code: 0,
         pc: 0,
         time: 0,
@@ -88,9 +98,10 @@ impl<M: Machine> Fiber<M> {
     pub fn is_alive(&self) -> bool {
         self.state != 0 && self.state != state::ENDED
     }
-    /// The earlier of wait deadline and own timer.
+    /// The earliest of wait deadline, expiry of what it waits on, and own timer.
     pub fn next_time(&self) -> u64 {
-        let deadline = if self.wait.active { self.wait.deadline } else { u64::MAX };
+        let lapse = if self.wait.lapse == 0 { u64::MAX } else { self.wait.lapse };
+        let deadline = if self.wait.active { self.wait.deadline.min(lapse) } else { u64::MAX };
         if self.is_alive() { deadline.min(self.timer) } else { u64::MAX }
     }
 }

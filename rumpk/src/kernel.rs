@@ -2,8 +2,10 @@
 use crate::channel::Channel;
 use crate::domain::Domain;
 use crate::fiber::Fiber;
+use crate::mapping::{Lapses, Mappers};
 use crate::memory::Extents;
 use crate::object::{Object, Stop};
+use crate::parked::Parked;
 use crate::places::Places;
 use abi::call::Error;
 use arch::Machine;
@@ -58,6 +60,11 @@ pub struct Kernel<M: Machine> {
     pub(crate) domains: [Domain<M>; DOMAINS],
     pub(crate) objects: [Object; OBJECTS],
     pub(crate) channels: [Channel; CHANNELS],
+    /// Who mapped each object, by its number.
+    pub(crate) mappers: [Mappers; OBJECTS],
+    pub(crate) lapses: Lapses,
+    /// Capabilities on their way, by channel.
+    pub(crate) parked: [Parked; CHANNELS],
     pub(crate) memory: Extents,
     pub(crate) places: Places,
     pub(crate) counters: Counters,
@@ -84,6 +91,11 @@ pub struct Kernel<M: Machine> {
     pub(crate) isolated: bool,
 }
 
+/// Never 0, which no object in use has.
+fn next_epoch(epoch: u32) -> u32 {
+    epoch.wrapping_add(1).max(1)
+}
+
 impl<M: Machine> Kernel<M> {
     /// A kernel without a machine and without fibers, to fill a static.
     #[must_use]
@@ -97,6 +109,9 @@ impl<M: Machine> Kernel<M> {
             domains: [Domain::<M>::FREE; DOMAINS],
             objects: [Object::FREE; OBJECTS],
             channels: [Channel::FREE; CHANNELS],
+            mappers: [Mappers::NONE; OBJECTS],
+            lapses: Lapses::NONE,
+            parked: [Parked::NONE; CHANNELS],
             memory: Extents::NONE,
             places: Places::NONE,
             counters: Counters::ZERO,
@@ -152,14 +167,27 @@ impl<M: Machine> Kernel<M> {
     /// Takes a free object and gives it a new epoch.
     pub(crate) fn new_object(&mut self, object: Object) -> Result<u32, Error> {
         let index = self.objects.iter().position(Object::is_free).ok_or(Error::Full)?;
-        let epoch = self.objects[index].epoch.wrapping_add(1).max(1);
+        let epoch = next_epoch(self.objects[index].epoch);
         self.objects[index] = Object { epoch, ..object };
         Ok(index as u32)
     }
 
-    /// Frees an object: every capability to it is void from now on.
+    /// Frees an object that nobody has mapped: every capability to it is void from now on, and who waits for it
+    /// finds that out.
     pub(crate) fn free_object(&mut self, index: u32) {
         let object = &mut self.objects[index as usize % OBJECTS];
-        *object = Object { epoch: object.epoch.wrapping_add(1).max(1), ..Object::FREE };
+        let waiters = object.waiters;
+        *object = Object { epoch: next_epoch(object.epoch), ..Object::FREE };
+        self.mappers[index as usize % OBJECTS] = Mappers::NONE;
+        self.wake_all(waiters);
+    }
+
+    /// Voids every capability to an object that stays; the new epoch. Who waits for it looks again.
+    pub(crate) fn raise_epoch(&mut self, index: u32) -> u32 {
+        let object = &mut self.objects[index as usize % OBJECTS];
+        object.epoch = next_epoch(object.epoch);
+        let (epoch, waiters) = (object.epoch, core::mem::take(&mut object.waiters));
+        self.wake_all(waiters);
+        epoch
     }
 }

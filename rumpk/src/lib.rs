@@ -29,9 +29,11 @@ pub mod glue;
 mod image;
 mod kernel;
 mod manifest;
+mod mapping;
 mod memory;
 mod object;
 mod panic_record;
+mod parked;
 mod places;
 mod schedule;
 mod spawn;
@@ -41,6 +43,8 @@ pub use boot::Application;
 pub use kernel::Kernel;
 pub use panic_record::record;
 
+#[cfg(test)]
+mod grant_tests;
 #[cfg(test)]
 mod hand_over_tests;
 #[cfg(test)]

@@ -1,5 +1,7 @@
 //! The compiled cell manifest. It is part of the verified bundle; it is decoded with checks all the same.
 use abi::boot::{CellManifest, Grant, Link, MANIFEST_MAGIC, Service};
+use abi::cap::Kind;
+use abi::image::MEMORY_MAX;
 
 /// The manifest's bytes, header checked.
 #[derive(Clone, Copy)]
@@ -56,6 +58,11 @@ impl<'a> Manifest<'a> {
         let there = index < service.grant_count && number < self.head.grants;
         there.then(|| Grant::decode(&self.bytes[at..]))?
     }
+    /// Bytes of all MEMORY objects of a service, each in whole pages.
+    pub fn regions(&self, service: &Service) -> u64 {
+        let grants = (0..service.grant_count).filter_map(|i| self.grant(service, i));
+        grants.filter(|g| Kind(g.kind) == Kind::MEMORY).map(|g| region_len(&g)).sum()
+    }
     /// Argument text of a service; empty if it points outside.
     pub fn args(&self, service: &Service) -> &'a [u8] {
         let start = self.head.text as usize + service.args as usize;
@@ -66,4 +73,9 @@ impl<'a> Manifest<'a> {
         (0..self.service_count())
             .find(|&i| self.service(i).is_some_and(|s| abi::text(&s.name) == name))
     }
+}
+
+/// Bytes of the MEMORY object that a grant asks for, at most [`MEMORY_MAX`].
+pub fn region_len(grant: &Grant) -> u64 {
+    grant.b.min(MEMORY_MAX).next_multiple_of(abi::PAGE as u64)
 }

@@ -34,6 +34,11 @@ pub enum Body {
         base: u64,
         len: u64,
     },
+    /// Memory of its owner's extent, at its physical address.
+    Memory {
+        base: u64,
+        len: u64,
+    },
     Irq {
         intid: u32,
     },

@@ -53,9 +53,10 @@ impl<M: Machine> Kernel<M> {
         self.next_timer = self.next_timer.min(at);
     }
 
-    /// Wakes the fibers whose deadline or timer passed, and finds the next such time.
+    /// Wakes the fibers whose deadline or timer passed, ends what expired, and finds the next such time.
     pub(crate) fn expire(&mut self, now: u64) {
-        let mut next = u64::MAX;
+        self.lapse(now);
+        let mut next = self.lapses.next();
         for place in 0..FIBERS {
             let fiber = &mut self.fibers[place];
             if !fiber.is_alive() {
@@ -70,6 +71,11 @@ impl<M: Machine> Kernel<M> {
             if fiber.wait.active && fiber.wait.deadline <= now {
                 fiber.wait.timed_out = true;
                 fiber.wait.deadline = u64::MAX;
+                due = true;
+            }
+            if fiber.wait.active && fiber.wait.lapse != 0 && fiber.wait.lapse <= now {
+                // A slot that it waits on is dead now: it looks again.
+                fiber.wait.lapse = 0;
                 due = true;
             }
             next = next.min(fiber.next_time());
@@ -198,7 +204,8 @@ impl<M: Machine> Kernel<M> {
     /// Nothing is ready: the core sleeps until an interrupt, with the timer armed only for what is really due.
     fn sleep(&mut self, now: u64) {
         self.current = NONE;
-        self.next_timer = (0..FIBERS).map(|p| self.fibers[p].next_time()).min().unwrap_or(u64::MAX);
+        let next = (0..FIBERS).map(|p| self.fibers[p].next_time()).min().unwrap_or(u64::MAX);
+        self.next_timer = next.min(self.lapses.next());
         self.armed = self.next_timer.min(self.sched.next_event(now));
         self.machine.set_timer(self.armed);
         self.counters.idles += 1;

@@ -52,6 +52,8 @@ pub struct Plan {
     policy: u8,
     heap: u64,
     stack: u64,
+    /// Bytes of its MEMORY objects, at the extent's end.
+    regions: u64,
     fibers_max: u32,
     name: [u8; 32],
 }
@@ -60,9 +62,9 @@ impl Plan {
     fn image_len(&self) -> u64 {
         self.image.as_ref().map_or(0, |image| image.mem_len)
     }
-    /// Image, heap, guard page, stack, guard page.
+    /// Image, heap, guard page, stack, guard page, MEMORY objects.
     fn memory_len(&self) -> u64 {
-        self.image_len() + self.heap + PAGE_LEN + self.stack + PAGE_LEN
+        self.image_len() + self.heap + PAGE_LEN + self.stack + PAGE_LEN + self.regions
     }
     fn tables_len(&self) -> u64 {
         (TABLE_PAGES + self.memory_len() / PER_TABLE) * PAGE_LEN
@@ -110,6 +112,7 @@ impl<M: Machine> Kernel<M> {
         if heap > abi::image::MEMORY_MAX || stack > abi::image::MEMORY_MAX {
             return Err(Error::NoMemory);
         }
+        let regions = service.as_ref().map_or(0, |(_, s)| manifest.regions(s));
         Ok(Plan {
             image,
             bytes,
@@ -119,6 +122,7 @@ impl<M: Machine> Kernel<M> {
             policy: service.map_or(own.map_or(0, |m| m.policy), |(_, s)| s.policy as u8),
             heap: heap.next_multiple_of(PAGE_LEN),
             stack: stack.next_multiple_of(PAGE_LEN).max(PAGE_LEN),
+            regions,
             fibers_max: own.map_or(FIBERS as u32, |m| m.fibers.max(1)),
             name: abi::name(wish.name),
         })
@@ -177,7 +181,7 @@ impl<M: Machine> Kernel<M> {
         domain.parent = parent.map_or(NONE, |p| p.domain);
         self.new_fiber(place, id as u8, wish.parent, frame, plan.name);
         self.birth_slots(place, &plan, wish);
-        self.connect_parent(place, id as u8, wish, channel);
+        self.connect_parent(place, wish, channel);
         self.name_fiber(place, own_slot, wish.parent);
         self.audit_domain(place, plan.bytes);
         self.fibers[place].state = state::WAITING;

@@ -3,7 +3,7 @@ use crate::kernel::{FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body, Stop, single};
 use abi::boot::{Beb, beb};
 use abi::call::{COST_J, COST_RING_SET_J, Error, MESSAGE_MAX, MESSAGE_MIN, number, op};
-use abi::cap::{SLOTS, verb};
+use abi::cap::verb;
 use abi::ring::{FLAG_DESCRIPTOR, INLINE_MAX, Slot};
 use abi::stats::{Event, FiberEnd, end, event, state};
 use arch::{Machine, UserAddr};
@@ -97,7 +97,7 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn recv(&mut self, slot: usize, buf: UserAddr, len: usize, into: usize) -> Answer {
         let cap = self.lookup_for(slot, verb::RECV)?;
         if into != 0 {
-            return self.take_parked(cap.object, into);
+            return self.take_parked(cap.object, buf, len, into);
         }
         if len < MESSAGE_MIN {
             return Err(Error::BadCall.into());
@@ -118,18 +118,6 @@ impl<M: Machine> Kernel<M> {
         };
         self.copy_out_words(buf, &message.encode()[..len])?;
         Ok((MESSAGE_MIN + message.len as usize).min(len))
-    }
-
-    /// `recv` into a slot: nothing is ever parked, as `grant` is not there yet.
-    fn take_parked(&mut self, object: u32, into: usize) -> Answer {
-        if !matches!(self.body(object), Body::End { .. }) {
-            return Err(Error::BadCall.into());
-        }
-        if into >= SLOTS {
-            return Err(Error::BadSlot.into());
-        }
-        self.fiber().caps.check_free(into)?;
-        Err(Error::Empty.into())
     }
 
     fn take_latch(&mut self, object: u32) -> Result<Slot, Stop> {
@@ -168,7 +156,7 @@ impl<M: Machine> Kernel<M> {
     fn take_event(&mut self) -> Result<Slot, Stop> {
         let ended = self.fiber().ended;
         if ended == 0 {
-            return Err(Error::Empty.into());
+            return self.take_offer().ok_or(Error::Empty.into());
         }
         let place = ended.trailing_zeros() as usize;
         self.fiber_mut().ended &= !(1 << place);

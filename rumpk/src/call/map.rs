@@ -1,10 +1,10 @@
 //! `map(slot, offset, len, perms, rec)`, and the pages behind it.
 use super::Args;
-use crate::kernel::{DOMAINS, Kernel, NONE};
+use crate::kernel::{DOMAINS, Kernel};
 use crate::object::{Answer, Body};
 use abi::PAGE;
 use abi::call::{Error, MapInfo};
-use abi::cap::{R, W, verb};
+use abi::cap::{R, W, X, verb};
 use arch::{Machine, Memory, UserAddr};
 use cap::Cap;
 
@@ -28,56 +28,73 @@ impl<M: Machine> Kernel<M> {
                     return Err(Error::BadCall.into());
                 }
                 if perms == 0 {
-                    self.channel_unmap_own(channel, side)?;
+                    self.channel_unmap_own(cap.object)?;
                     return Ok(0);
                 }
                 if perms as u8 != R | W {
                     return Err(Error::Denied.into());
                 }
+                self.check_mapping(cap.object, cap.expiry)?;
                 self.channel_map(channel, side)?
             }
-            Body::Device { base, .. } => {
-                self.map_window(&cap, base, offset as u64, len as u64, perms as u8)?
-            }
+            Body::Device { base, .. } => self.map_window(&cap, base, Memory::Device, args)?,
+            Body::Memory { base, .. } => self.map_window(&cap, base, Memory::Normal, args)?,
             _ => return Err(Error::BadCall.into()),
         };
+        if perms != 0 {
+            self.note_mapping(cap.object, cap.expiry);
+        }
         if rec.0 != 0 {
             self.copy_out_words(rec, &info.encode())?;
         }
         Ok(info.tx_p as usize)
     }
 
-    fn channel_unmap_own(&mut self, channel: u8, side: u8) -> Result<(), Error> {
-        let mapped = self.channels[channel as usize].ends[side as usize & 1].mapped;
-        if mapped != self.domain {
+    fn channel_unmap_own(&mut self, object: u32) -> Result<(), Error> {
+        if !self.maps(object, self.domain) {
             return Err(Error::NotReady);
         }
-        self.channel_unmap(channel, side);
+        self.unmap_object(object, self.domain);
         Ok(())
     }
 
-    /// Maps or unmaps a part of a device window, in whole pages, inside the capability's range.
+    /// Maps or unmaps a part of a device window or of memory, in whole pages, inside the capability's range. Unmapping
+    /// without a range takes all that the domain has of it.
     fn map_window(
         &mut self,
         cap: &Cap,
         base: u64,
-        offset: u64,
-        len: u64,
-        perms: u8,
+        memory: Memory,
+        args: &Args,
     ) -> Result<MapInfo, Error> {
-        let len = if len == 0 { cap.len.saturating_sub(offset) } else { len };
+        let [_, offset, len, perms, ..] = *args;
+        let (offset, perms) = (offset as u64, perms as u8);
+        let mut info = MapInfo::zeroed();
+        if (offset, len, perms) == (0, 0, 0) {
+            self.unmap_object(cap.object, self.domain);
+            return Ok(info);
+        }
+        let len = if len == 0 { cap.len.saturating_sub(offset) } else { len as u64 };
         let start = base + cap.sub_range(offset, len)?;
         let pages = |v: u64| v.is_multiple_of(PAGE as u64);
         if !pages(start) || !pages(len) || len == 0 {
             return Err(Error::BadAddress);
         }
-        let mut info = MapInfo::zeroed();
-        if perms == 0 {
+        if perms & (W | X) == W | X {
+            return Err(Error::Denied);
+        }
+        if perms != 0 {
+            self.check_mapping(cap.object, cap.expiry)?;
+        }
+        // What was mapped with more would else stay in the TLB.
+        if self.maps(cap.object, self.domain) {
             self.unmap_pages(self.domain, start, len);
-        } else {
-            // What was mapped with more would else stay in the TLB.
-            self.unmap_pages(self.domain, start, len);
-            self.map_pages(start, len, perms, Memory::Device)?;
+        }
+        if perms != 0 {
+            if let Err(error) = self.map_pages(start, len, perms, memory) {
+                self.unmap_pages(self.domain, start, len);
+                return Err(error);
+            }
             info.tx_p = start;
         }
         Ok(info)
@@ -103,20 +120,6 @@ impl<M: Machine> Kernel<M> {
         let Some(domain) = self.domains.get(domain as usize) else { return };
         if let Some(space) = domain.space {
             self.machine.unmap(&space, address, len);
-        }
-    }
-
-    /// Unmaps whatever the current domain mapped of an object.
-    pub(crate) fn unmap_object(&mut self, object: u32) {
-        match self.body(object) {
-            Body::End { channel, side } => {
-                let mapped = self.channels[channel as usize].ends[side as usize & 1].mapped;
-                if mapped == self.domain && mapped != NONE {
-                    self.channel_unmap(channel, side);
-                }
-            }
-            Body::Device { base, len } => self.unmap_pages(self.domain, base, len),
-            _ => {}
         }
     }
 }

@@ -1,11 +1,12 @@
 //! `meta(query, buf, len)`: the meta-slot.
-use crate::kernel::{DOMAINS, FIBERS, Kernel};
+use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body};
 use abi::call::{Error, meta};
 use abi::stats::{CLASS_FIBER, CLASS_HEAP, CLASS_SYSTEM, FiberStats, Heap, SystemStats, state};
 use abi::systable::{ABI_MAJOR, ABI_MINOR};
 use abi::{cap::Kind, pledge};
 use arch::{Machine, UserAddr};
+use cap::Cap;
 
 impl<M: Machine> Kernel<M> {
     #[inline]
@@ -60,7 +61,9 @@ impl<M: Machine> Kernel<M> {
             Body::Vfs { .. } => number == abi::ring::well_known::VFS,
             _ => false,
         };
-        let mut found = self.fiber().caps.iter().filter(|(_, cap)| holds(cap.object));
+        // The object of a void one may be another's by now.
+        let lives = |cap: &Cap| cap.epoch == self.objects[cap.object as usize % OBJECTS].epoch;
+        let mut found = self.fiber().caps.iter().filter(|(_, cap)| lives(cap) && holds(cap.object));
         let slot = found.nth(which).map(|(slot, _)| slot as usize);
         // Number 0 is that of channels between a parent and its child, which nobody can ask for.
         slot.filter(|_| number != 0).ok_or(Error::NotFound.into())

@@ -3,6 +3,7 @@
 //! Every handler decodes and checks everything first and then applies, which cannot fail. Arguments are numbers until a
 //! checked accessor has used them.
 mod channel;
+mod grant;
 mod map;
 mod meta;
 mod pledge;
@@ -91,7 +92,7 @@ impl<M: Machine> Kernel<M> {
             n::RECV => self.recv(args[0], UserAddr(args[1] as u64), args[2], args[3]),
             n::MAP => self.map(args),
             n::MASK => self.mask(args),
-            n::GRANT => self.grant(args[0]),
+            n::GRANT => self.grant(args),
             n::PLEDGE => self.pledge(args[0], UserAddr(args[1] as u64), args[2]),
             n::TICK => self.tick(args[0], args[1], UserAddr(args[2] as u64)),
             _ => self.prov(args[0], args[1]),
@@ -124,7 +125,14 @@ impl<M: Machine> Kernel<M> {
         if verbs > verb::ALL as usize || perms > 7 {
             return Err(Error::BadCall.into());
         }
-        let cap = self.lookup_for(slot, verb::MASK)?;
+        let cap = match self.lookup_for(slot, verb::MASK) {
+            // A void one is dropped without a look at what it was, or its slot would never be free again.
+            Err(Stop::Error(Error::Revoked)) if verbs == 0 => {
+                self.fiber_mut().caps.take(slot)?;
+                return Ok(0);
+            }
+            found => found?,
+        };
         let range = if range == 0 {
             None
         } else {
@@ -136,19 +144,13 @@ impl<M: Machine> Kernel<M> {
         // What is mapped may be more than what is left: the caller maps again what it still may.
         let narrower = (left.perms, left.offset, left.len) != (cap.perms, cap.offset, cap.len);
         if left.is_empty() || narrower {
-            self.unmap_object(cap.object);
+            self.unmap_object(cap.object, self.domain);
         }
         if left.is_empty() {
-            self.drop_private_end(cap.object);
+            self.drop_private_end(&cap);
         }
         self.fiber_mut().caps.replace(slot, left)?;
         Ok(0)
-    }
-
-    /// `grant`: capabilities do not travel yet; the slot is checked all the same.
-    fn grant(&mut self, slot: usize) -> Answer {
-        self.lookup_for(slot, verb::GRANT)?;
-        Err(Error::Unsupported.into())
     }
 
     /// `prov`: there is no chain yet; the slot is checked all the same.

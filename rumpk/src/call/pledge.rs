@@ -31,8 +31,8 @@ impl<M: Machine> Kernel<M> {
         let lost = before & !after & pledge::BITS;
         for object in 0..OBJECTS as u32 {
             let o = &self.objects[object as usize];
-            if !o.is_free() && o.owner == self.domain && o.pledge & lost != 0 {
-                self.unmap_object(object);
+            if o.pledge & lost != 0 && self.maps(object, self.domain) {
+                self.unmap_object(object, self.domain);
             }
         }
         if lost & (pledge::RPATH | pledge::WPATH) != 0 {

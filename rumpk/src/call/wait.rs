@@ -1,10 +1,10 @@
 //! `wait(list, n, &deadline)`: the only call that waits for other fibers.
 mod hand_over;
 
-use crate::kernel::{FIBERS, Kernel, NONE, OBJECTS};
+use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, single};
 use abi::call::{Error, WAIT_MAX, want};
-use abi::cap::verb;
+use abi::cap::{NEVER, verb};
 use abi::stats::state;
 use arch::{Frame, Machine, UserAddr};
 
@@ -38,7 +38,12 @@ impl<M: Machine> Kernel<M> {
         self.sched.cooperated(self.domain);
         self.ring_first(count)?;
         (self.fiber_mut().wait.active, self.fiber_mut().wait.timed_out) = (true, false);
-        if self.finish_wait() {
+        self.fiber_mut().wait.unpledged = false;
+        let done = self.finish_wait();
+        if self.fiber().wait.unpledged {
+            return Err(crate::object::Stop::Violation);
+        }
+        if done {
             return self.waited();
         }
         if deadline <= self.machine.now() {
@@ -82,6 +87,7 @@ impl<M: Machine> Kernel<M> {
         }
         let count = self.fibers[place].wait.count as usize;
         let mut ready = 0;
+        self.fibers[place].wait.lapse = 0;
         for i in 0..count {
             let [slot, wants, ..] = self.fibers[place].wait.entries[i];
             let got = self.probe(slot, wants, place);
@@ -89,6 +95,10 @@ impl<M: Machine> Kernel<M> {
             ready += usize::from(got != 0);
         }
         if ready == 0 && !self.fibers[place].wait.timed_out {
+            let lapse = self.fibers[place].wait.lapse;
+            if lapse != 0 {
+                self.note_timer(lapse);
+            }
             return false;
         }
         self.fibers[place].wait.active = false;
@@ -114,8 +124,18 @@ impl<M: Machine> Kernel<M> {
         };
         let index = cap.object as usize % OBJECTS;
         let object = &mut self.objects[index];
-        if cap.check(object.epoch, 0).is_err() {
+        let now = if cap.expiry == NEVER { 0 } else { self.machine.now() };
+        if cap.check(object.epoch, now).is_err() {
             return want::DEAD;
+        }
+        if object.pledge & !self.domains[self.domain as usize % DOMAINS].pledge != 0 {
+            // Waiting for it is using it; who waited before another fiber gave it up finds it dead.
+            self.fibers[place].wait.unpledged = true;
+            return want::DEAD;
+        }
+        if cap.expiry != NEVER {
+            let lapse = &mut self.fibers[place].wait.lapse;
+            *lapse = if *lapse == 0 { cap.expiry } else { cap.expiry.min(*lapse) };
         }
         let held = match object.body {
             Body::End { channel, side } => {
@@ -128,7 +148,10 @@ impl<M: Machine> Kernel<M> {
                 let hold = if readable { want::READABLE } else { want::WRITABLE };
                 return hold & wants;
             }
-            Body::Single(_) if cap.object == single::EVENTS => self.fibers[place].ended != 0,
+            Body::Single(_) if cap.object == single::EVENTS => {
+                let fiber = &self.fibers[place];
+                fiber.ended != 0 || fiber.offers.iter().any(|&ends| ends != 0)
+            }
             Body::Single(_) if cap.object == single::CLOCK => {
                 core::mem::take(&mut self.fibers[place].timer_fired)
             }
@@ -162,6 +185,8 @@ impl<M: Machine> Kernel<M> {
             let dead = if gone && holds & wants != 0 { want::DEAD } else { 0 };
             holds & wants | dead
         };
+        let waits = self.parked[channel as usize % CHANNELS].waits(side);
+        let got = if waits { got | wants & want::EVENT } else { got };
         if got == 0 {
             self.objects[index].waiters |= 1 << place;
         }

@@ -1,0 +1,237 @@
+//! `grant(slot, via, verbs, perms, &expiry)`: a narrowed copy goes into a channel; REVOKE; and `recv` into a slot, TAKE.
+//!
+//! Each decides first, from the caller's slots, and then applies to objects by their number alone, so that the second
+//! half can run where an object is at home.
+use super::Args;
+use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, OBJECTS};
+use crate::object::{Answer, Body, Stop};
+use abi::call::{Error, Landed, REVOKE};
+use abi::cap::{MAX_DEPTH, NEVER, SLOTS, verb};
+use abi::ring::{INLINE_MAX, Slot};
+use abi::stats::{Event, event};
+use arch::{Machine, UserAddr};
+use cap::Cap;
+
+/// A grant that was decided: nothing in it can fail any more.
+struct Offer {
+    copy: Cap,
+    /// Channel, and the end that receives.
+    channel: u8,
+    side: u8,
+}
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn grant(&mut self, args: &Args) -> Answer {
+        let [slot, via, ..] = *args;
+        if via == REVOKE {
+            return self.revoke(slot);
+        }
+        let offer = self.decide_grant(args)?;
+        self.park(&offer);
+        Ok(0)
+    }
+
+    /// What the arguments come to. Nothing is changed but that void capabilities leave the channel.
+    fn decide_grant(&mut self, args: &Args) -> Result<Offer, Stop> {
+        let [slot, via, verbs, perms, expiry, _] = *args;
+        if verbs > verb::ALL as usize || perms > 7 {
+            return Err(Error::BadCall.into());
+        }
+        let cap = self.lookup_for(slot, verb::GRANT)?;
+        let way = self.lookup_for(via, verb::SEND)?;
+        let Body::End { channel, side } = self.body(way.object) else {
+            return Err(Error::BadCall.into());
+        };
+        let expiry = if expiry == 0 {
+            NEVER
+        } else {
+            let mut at = [0; 8];
+            self.copy_in_words(UserAddr(expiry as u64), &mut at)?;
+            u64::from_le_bytes(at)
+        };
+        let copy = cap.hop(verbs as u8, perms as u8, expiry, MAX_DEPTH)?;
+        if copy.expiry <= self.machine.now() {
+            return Err(Error::Revoked.into());
+        }
+        let side = 1 - (side & 1);
+        self.check_receiver(channel, side, &copy)?;
+        let (objects, now) = (&self.objects, self.machine.now());
+        let lives =
+            |cap: &Cap| cap.check(objects[cap.object as usize % OBJECTS].epoch, now).is_ok();
+        self.parked[channel as usize % CHANNELS].make_room(side, lives)?;
+        Ok(Offer { copy, channel, side })
+    }
+
+    /// Whether who has end `side` is there and may hold it. TAKE looks again: it may have become less by then, or
+    /// another domain may hold the end.
+    fn check_receiver(&self, channel: u8, side: u8, copy: &Cap) -> Result<(), Error> {
+        let ends = &self.channels[channel as usize % CHANNELS].ends;
+        let (to, from) = (&ends[side as usize & 1], &ends[1 - (side as usize & 1)]);
+        if to.gone || from.broken {
+            return Err(Error::Gone);
+        }
+        if to.object == 0 {
+            // The service at the other end was never started: whose mask would have to allow it?
+            return Err(Error::NotReady);
+        }
+        let owner = self.objects[to.object as usize % OBJECTS].owner;
+        if self.may_hold(owner, copy.object) { Ok(()) } else { Err(Error::Pledge) }
+    }
+
+    /// Whether a domain's mask has the bits that an object needs.
+    fn may_hold(&self, domain: u8, object: u32) -> bool {
+        let needs = self.objects[object as usize % OBJECTS].pledge;
+        needs & !self.domains[domain as usize % DOMAINS].pledge == 0
+    }
+
+    /// Applies a grant: the copy waits, the doorbell rings, the fiber of that end has an event.
+    fn park(&mut self, offer: &Offer) {
+        let (channel, side) = (offer.channel, offer.side);
+        self.parked[channel as usize % CHANNELS].put(side, offer.copy);
+        let end = &self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
+        let (object, holder) = (end.object, end.holder as usize % FIBERS);
+        let (word, bit) = offer_bit(channel, side);
+        self.fibers[holder].offers[word] |= bit;
+        self.signal(object);
+        if self.fibers[holder].wait.active {
+            self.wake(holder);
+        }
+    }
+
+    /// Nobody can take what was granted to an end any more.
+    pub(crate) fn withdraw(&mut self, channel: u8, side: u8) {
+        self.parked[channel as usize % CHANNELS].clear(side);
+        let end = &self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
+        let (word, bit) = offer_bit(channel, side);
+        self.fibers[end.holder as usize % FIBERS].offers[word] &= !bit;
+    }
+
+    /// REVOKE: every copy is void and nobody has anything mapped through one when it returns.
+    fn revoke(&mut self, slot: usize) -> Answer {
+        let cap = self.lookup(slot)?;
+        cap.may_revoke()?;
+        let epoch = self.apply_revoke(&cap, self.domain);
+        self.fiber_mut().caps.replace(slot, cap.restamped(epoch))?;
+        Ok(0)
+    }
+
+    /// Applies a REVOKE of `domain` by its capability `own`; the object's new epoch. What that domain itself has
+    /// mapped stays where its own capability allows all of it, and goes where a copy may have allowed more.
+    fn apply_revoke(&mut self, own: &Cap, domain: u8) -> u32 {
+        let epoch = self.raise_epoch(own.object);
+        let keeps = self.maps(own.object, domain) && self.is_whole(own);
+        if !keeps {
+            self.unmap_everywhere(own.object);
+        } else {
+            for other in self.mappers[own.object as usize % OBJECTS].iter() {
+                if other != domain {
+                    self.unmap_object(own.object, other);
+                }
+            }
+        }
+        epoch
+    }
+
+    /// Whether the capability allows all that anybody may do with the object's memory.
+    fn is_whole(&self, cap: &Cap) -> bool {
+        let range = match self.body(cap.object) {
+            Body::Device { len, .. } | Body::Memory { len, .. } => {
+                (cap.offset, cap.len) == (0, len)
+            }
+            _ => true,
+        };
+        let all = abi::cap::R | abi::cap::W;
+        range && cap.verbs & verb::MAP != 0 && cap.perms & all == all
+    }
+
+    /// `recv` into a slot: the oldest capability that waits at this end and that the caller's mask allows lands there.
+    pub(super) fn take_parked(
+        &mut self,
+        object: u32,
+        buf: UserAddr,
+        len: usize,
+        into: usize,
+    ) -> Answer {
+        let Body::End { channel, side } = self.body(object) else {
+            return Err(Error::BadCall.into());
+        };
+        if into >= SLOTS {
+            return Err(Error::BadSlot.into());
+        }
+        self.fiber().caps.check_free(into)?;
+        if len < Landed::SIZE {
+            return Err(Error::BadCall.into());
+        }
+        // What cannot be written is refused before anything is taken.
+        self.copy_out_words(buf, &[0; Landed::SIZE])?;
+        let (objects, now) = (&self.objects, self.machine.now());
+        let mask = self.domains[self.domain as usize % DOMAINS].pledge;
+        let lives = |cap: &Cap| {
+            let object = &objects[cap.object as usize % OBJECTS];
+            // What the receiver gave up meanwhile is void for it wherever it stands.
+            cap.check(object.epoch, now).is_ok() && object.pledge & !mask == 0
+        };
+        let cap = match self.parked[channel as usize % CHANNELS].take(side, lives) {
+            Some(cap) => cap,
+            None => return Err(self.nothing_parked(channel, side).into()),
+        };
+        self.fiber_mut().caps.put(into, cap)?;
+        self.copy_out_words(buf, &landed(&cap).encode())?;
+        Ok(Landed::SIZE)
+    }
+
+    fn nothing_parked(&self, channel: u8, side: u8) -> Error {
+        let ends = &self.channels[channel as usize % CHANNELS].ends;
+        if ends[1 - (side as usize & 1)].gone { Error::Gone } else { Error::Empty }
+    }
+
+    /// The next event CAPABILITY of the current fiber. An end that it does not hold any more has none.
+    pub(super) fn take_offer(&mut self) -> Option<Slot> {
+        for word in 0..self.fiber().offers.len() {
+            while self.fiber().offers[word] != 0 {
+                let bit = self.fiber().offers[word].trailing_zeros();
+                self.fiber_mut().offers[word] &= self.fiber().offers[word].wrapping_sub(1);
+                let end = word as u32 * 64 + bit;
+                if let Some(slot) = self.offer_event((end / 2) as u8, (end & 1) as u8) {
+                    return Some(slot);
+                }
+            }
+        }
+        None
+    }
+
+    fn offer_event(&mut self, channel: u8, side: u8) -> Option<Slot> {
+        let place = &self.channels[channel as usize % CHANNELS];
+        let object = place.ends[side as usize & 1].object;
+        let number = place.number;
+        let epoch = self.objects[object as usize % OBJECTS].epoch;
+        let names = |(_, cap): &(u8, &Cap)| (cap.object, cap.epoch) == (object, epoch);
+        let slot = self.fiber().caps.iter().find(names)?.0;
+        let mut what = Event::zeroed();
+        (what.kind, what.source, what.arg) = (event::CAPABILITY, slot.into(), number.into());
+        what.count = self.parked[channel as usize % CHANNELS].take_news(side);
+        let mut payload = [0; INLINE_MAX];
+        payload[..Event::SIZE].copy_from_slice(&what.encode());
+        Some(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })
+    }
+}
+
+/// Word and bit of an end in [`crate::fiber::Fiber::offers`].
+fn offer_bit(channel: u8, side: u8) -> (usize, u64) {
+    let end = channel as usize % CHANNELS * 2 + (side as usize & 1);
+    (end / 64, 1 << (end % 64))
+}
+
+/// What the taker is told.
+fn landed(cap: &Cap) -> Landed {
+    Landed {
+        kind: cap.kind.0,
+        verbs: cap.verbs,
+        perms: cap.perms,
+        depth: cap.depth,
+        zero: 0,
+        offset: cap.offset,
+        len: cap.len,
+        expiry: cap.expiry,
+    }
+}
