@@ -11,9 +11,12 @@
 //! | [`sys`] | the 13 entries, with slices for addresses |
 //! | [`channel`] | messages through the kernel, and rings mapped into the own domain |
 //! | [`wait`] | waiting for several capabilities at once |
+//! | [`task`] | many tasks in one fiber: an executor over one `wait` |
 //! | [`object`] | clock, interrupt, device window, fiber, factory, power |
 //! | [`fs`] | files, through the VFS channel |
 //! | [`console`] | `print!`, `println!`, reading |
+//! | [`log`] | `info!` and its kin: lines with a level |
+//! | [`heap`] | `alloc`, over the heap that the manifest gives |
 //! | [`pl011`] | the PL011's registers, for its driver and for a program that owns one |
 //! | [`pledge`] | giving up rights |
 //! | [`manifest`] | checked view of the compiled cell manifest |
@@ -24,7 +27,11 @@ pub use abi::call::Error;
 
 pub mod channel;
 pub mod console;
+#[cfg(test)]
+mod fake;
 pub mod fs;
+pub mod heap;
+pub mod log;
 pub mod manifest;
 pub mod object;
 pub mod pl011;
@@ -33,6 +40,7 @@ pub mod shared;
 pub mod start;
 pub mod stats;
 pub mod sys;
+pub mod task;
 pub mod wait;
 
 pub use channel::Channel;

@@ -2,7 +2,9 @@
 use core::fmt;
 
 use abi::call::meta;
-use abi::stats::{CLASS_FIBER, CLASS_SYSTEM, FiberEnd, FiberStats, SystemStats, end};
+use abi::stats::{
+    CLASS_FIBER, CLASS_HEAP, CLASS_SYSTEM, FiberEnd, FiberStats, Heap, SystemStats, end,
+};
 
 use crate::{Error, Result, sys};
 
@@ -23,6 +25,13 @@ fn ask(class: u32, index: u32, buf: &mut sys::Aligned<128>) -> Result {
     buf[..4].copy_from_slice(&class.to_le_bytes());
     buf[4..8].copy_from_slice(&index.to_le_bytes());
     sys::meta(meta::STATS, &mut **buf)
+}
+
+/// Where the own domain's heap is; zeros where the manifest gives none.
+pub fn heap() -> Result<Heap> {
+    let mut buf = sys::Aligned::<128>::ZERO;
+    ask(CLASS_HEAP, 0, &mut buf)?;
+    Heap::decode(&*buf).ok_or(Error::NotReady)
 }
 
 /// About the cell.
