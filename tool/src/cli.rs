@@ -146,6 +146,16 @@ pub struct Test {
     /// Show the suites and what each runs
     #[arg(long, exclusive = true)]
     pub list: bool,
+    /// Show each sentence of the specification beside the tests that show it
+    #[arg(long, exclusive = true)]
+    pub table: bool,
+    /// Break N places of a copy of the tree, one after the other: the test that claims to guard each must fail; FILTER
+    /// takes those that it is a part of, --long also those whose test boots QEMU
+    #[arg(long, value_name = "N")]
+    pub mutate: Option<usize>,
+    /// Chooses which mutations
+    #[arg(long, value_name = "S", requires = "mutate")]
+    pub seed: Option<u64>,
 }
 
 /// Arguments of `size`.

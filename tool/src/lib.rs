@@ -13,6 +13,7 @@ pub mod loader;
 pub mod machine;
 pub mod pack;
 pub mod profile;
+pub mod proof;
 pub mod report;
 pub mod sabotage;
 pub mod size;

@@ -1,6 +1,7 @@
 //! The commands: each takes its arguments, calls the library, and says what came out.
 mod bench;
 mod build;
+mod proof;
 mod run;
 mod test;
 

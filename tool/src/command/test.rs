@@ -1,9 +1,11 @@
 //! `test`: everything that must pass before a change is taken, in the order of cheapness.
+use std::fmt::Write as _;
 use std::process::Command;
 
 use indicatif::HumanDuration;
 use std::time::Instant;
 
+use super::proof;
 use crate::cli::Test;
 use crate::failure::{Context, Failure};
 use crate::guest;
@@ -15,6 +17,12 @@ pub fn test(a: &Test) -> Result<u8, Failure> {
     let workspace = Workspace::find()?;
     if a.list {
         return list(&workspace);
+    }
+    if a.table {
+        return proof::table(&workspace);
+    }
+    if let Some(count) = a.mutate {
+        return proof::mutate(&workspace, count, a.seed, a.filter.as_deref(), a.long);
     }
     let steps = match a.filter.as_deref().and_then(suite::find) {
         Some(suite) => of_suite(&workspace, suite, a.long),
@@ -97,9 +105,9 @@ fn list(workspace: &Workspace) -> Result<u8, Failure> {
     let mut text = String::new();
     for suite in &SUITES {
         let packages = packages(workspace, suite).join(", ");
-        text += &format!("{:8} {}\n", suite.name, suite.about);
-        text += &format!("         host: {packages}\n");
-        text += &format!("         QEMU: {}\n", suite.system.join(", "));
+        let (about, system) = (suite.about, suite.system.join(", "));
+        let _ = writeln!(text, "{:8} {about}", suite.name);
+        let _ = writeln!(text, "         host: {packages}\n         QEMU: {system}");
     }
     text += "Any other word runs the tests whose name contains it; no word runs everything.\n";
     super::print(text)?;
