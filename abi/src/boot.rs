@@ -216,8 +216,12 @@ record! {
         144 args: u32,
         /// Its length in bytes.
         148 args_len: u32,
+        /// Offset of its unveils in the text area: for each path a byte of R/W/X, a byte with the path's length, the path.
+        152 unveils: u16,
+        /// Its length in bytes; 0: it sees what its pledge allows.
+        154 unveils_len: u16,
         /// 0.
-        152 zero: u64,
+        156 zero: u32,
     }
 }
 

@@ -174,6 +174,9 @@ pub mod op {
     pub const POWER_RESET: usize = 1;
 }
 
+/// Kind of the message that `send` on a CLOCK takes: the wall clock is now `arg` ns since the Unix epoch.
+pub const CLOCK_SET: u16 = 1;
+
 /// `spawn` of a new domain from an image.
 pub const SPAWN_IMAGE: u32 = 0;
 /// `spawn` of a fiber at an entry of the own domain.

@@ -36,12 +36,45 @@ fn files_directories_and_what_is_not_there() {
     assert_eq!(find(&a, "Boot/mot"), None);
     assert_eq!(find(&a, "Boot/motd/x"), None);
     let names = |path| -> Vec<_> {
-        (0..).map_while(|i| entry(&a, path, i)).map(|(name, found)| (name, found.kind)).collect()
+        let all = |_: &str| true;
+        (0..)
+            .map_while(|i| entry(&a, path, i, all))
+            .map(|(name, found)| (name, found.kind))
+            .collect()
     };
     assert_eq!(names(""), [("Boot", DIRECTORY)]);
     assert_eq!(names("Boot"), [("motd", FILE), ("bin", DIRECTORY), ("zoo", DIRECTORY)]);
     assert_eq!(names("Boot/bin"), [("x", FILE)]);
     assert_eq!(names("Boot/zoo"), []);
+    let motd = find(&a, "Boot/motd").unwrap();
+    assert_eq!(name_at(&a, motd.offset), Some("Boot/motd"));
+    assert_eq!((name_at(&a, 3), name_at(&a, a.len())), (None, None));
+}
+
+#[test]
+fn members_of_a_folder_that_do_not_stand_together_and_what_is_hidden() {
+    let names = ["Boot/a/1", "Boot/b", "Boot/a/2", "Boot/ab/3", "Boot/a/4", "Other/x"];
+    let a = archive(&names.map(|name| (name, &b"1"[..])));
+    let list = |path, shows: &dyn Fn(&str) -> bool| -> Vec<_> {
+        (0..).map_while(|i| entry(&a, path, i, shows)).map(|(name, _)| name).collect()
+    };
+    assert_eq!(list("Boot", &|_| true), ["a", "b", "ab"]);
+    assert_eq!(list("Boot/a", &|_| true), ["1", "2", "4"]);
+    assert_eq!(list("", &|_| true), ["Boot", "Other"]);
+    assert_eq!(list("Boot", &|path| path != "Boot/b"), ["a", "ab"]);
+    assert_eq!(list("Boot/a", &|path| path.ends_with(['2', '4'])), ["2", "4"]);
+    assert_eq!(list("Boot/b", &|_| true), [""; 0]);
+}
+
+/// An archive that ends in the middle of anything is shorter, not a panic.
+#[test]
+fn a_cut_archive_has_fewer_members() {
+    let a = archive(&[("Boot/a", &b"1234"[..]), ("Boot/b", &[7; 600][..])]);
+    for len in 0..a.len() {
+        let _ = find(&a[..len], "Boot/b");
+        let _ = entry(&a[..len], "Boot", 1, |_| true);
+    }
+    assert_eq!(find(&a[..1024 + 512 + 599], "Boot/b"), None);
 }
 
 #[test]

@@ -11,6 +11,7 @@ use abi::cap::{Kind, R, W, X, slot, verb};
 use abi::pledge;
 use arch::Machine;
 use cap::Cap;
+use veil::Veil;
 
 impl<M: Machine> Kernel<M> {
     /// Puts a capability into a slot of a new fiber if its pledge allows it to be used at all.
@@ -21,6 +22,20 @@ impl<M: Machine> Kernel<M> {
             // Two things for one slot: the manifest's own come first.
             let _ = self.fibers[place].caps.put(slot as usize, cap);
         }
+    }
+
+    /// What a new domain sees of the files: a service what the manifest says, anything else no more than its parent.
+    /// `Full` if the lists do not fit into one table.
+    pub(crate) fn veil_at_birth(&self, plan: &Plan, wish: &Wish) -> Result<Veil, Error> {
+        let parent = self.fibers.get(wish.parent as usize);
+        let mut veil = match (&plan.service, parent) {
+            (None, Some(parent)) => self.veils[parent.domain as usize % DOMAINS].inherited(),
+            _ => Veil::new(),
+        };
+        if let (Some((_, service)), Some(manifest)) = (&plan.service, self.manifest()) {
+            veil.narrow(manifest.unveils(service))?;
+        }
+        Ok(veil)
     }
 
     pub(crate) fn birth_slots(&mut self, place: usize, plan: &Plan, wish: &Wish) {
@@ -48,7 +63,8 @@ impl<M: Machine> Kernel<M> {
         let domain = &self.domains[id as usize % DOMAINS];
         let mut vfs = domain.vfs;
         if vfs == 0 && domain.pledge & (pledge::RPATH | pledge::WPATH) != 0 {
-            let object = Object::new(Body::Vfs { domain: id }, id, pledge::RPATH);
+            // Which of the two a request needs, it says itself.
+            let object = Object::new(Body::Vfs { domain: id }, id, 0);
             vfs = self.new_object(object).unwrap_or(0);
             self.domains[id as usize % DOMAINS].vfs = vfs;
         }
@@ -96,8 +112,12 @@ impl<M: Machine> Kernel<M> {
                     self.give_fiber(place, g.arg as u16, g.slot, g.verbs);
                     continue;
                 }
-                Kind::POWER | Kind::AUDIT => {
-                    let object = if kind == Kind::POWER { single::POWER } else { single::AUDIT };
+                Kind::POWER | Kind::AUDIT | Kind::CLOCK => {
+                    let object = match kind {
+                        Kind::POWER => single::POWER,
+                        Kind::AUDIT => single::AUDIT,
+                        _ => single::CLOCK,
+                    };
                     let cap = self.cap(kind, object, g.verbs, g.perms);
                     // One hop from the kernel, whose they are: no service revokes them for the others.
                     self.give(place, g.slot, Cap { depth: 1, ..cap });

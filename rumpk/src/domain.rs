@@ -10,6 +10,8 @@ pub struct Handle {
     pub address: u64,
     /// Bytes.
     pub len: u64,
+    /// Rights it was opened with: R of [`abi::cap`].
+    pub rights: u8,
 }
 
 /// One place of the domain table.
@@ -23,6 +25,8 @@ pub struct Domain<M: Machine> {
     pub heap: (u64, u64),
     /// Pledge mask, with the spectrum.
     pub pledge: u64,
+    /// The mask that it was born with: what is in here and not above, it gave up.
+    pub born: u64,
     pub policy: u8,
     /// Service of the cell manifest, or 0xFFFF.
     pub service: u16,
@@ -55,6 +59,7 @@ impl<M: Machine> Domain<M> {
         extent: (0, 0),
         heap: (0, 0),
         pledge: 0,
+        born: 0,
         policy: 0,
         service: 0,
         fibers: 0,
@@ -65,7 +70,7 @@ impl<M: Machine> Domain<M> {
         parent: 0,
         carved: 0,
         time: 0,
-        handles: [Handle { address: 0, len: 0 }; HANDLES],
+        handles: [Handle { address: 0, len: 0, rights: 0 }; HANDLES],
         answer: None,
         vfs: 0,
     };

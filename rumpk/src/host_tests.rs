@@ -19,7 +19,7 @@ use arch::{Frame, Machine, Trap};
 use std::boxed::Box;
 use std::vec::Vec;
 
-const P: usize = PAGE;
+pub(crate) const P: usize = PAGE;
 /// First instruction of the image, so that a fetch can be told from zeros.
 const CODE: &[u8; 4] = b"code";
 
@@ -138,12 +138,12 @@ pub(crate) fn call(k: &mut Kernel<Host>, number: usize, args: [usize; 6]) -> (is
     k.fibers[caller].frame.result()
 }
 
-fn refused(error: Error) -> (isize, usize) {
+pub(crate) fn refused(error: Error) -> (isize, usize) {
     (error as isize, 0)
 }
 
 /// How the machine stopped while `f` ran.
-fn stopped(f: impl FnOnce()) -> Option<Stopped> {
+pub(crate) fn stopped(f: impl FnOnce()) -> Option<Stopped> {
     let payload = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)).err()?;
     payload.downcast_ref().copied()
 }
@@ -224,7 +224,7 @@ pub(crate) fn spawn_with(k: &mut Kernel<Host>, channel_slot: u8, mask: u64) -> (
 }
 
 /// Lets the current fiber yield until another one runs; its place.
-fn until_other(k: &mut Kernel<Host>, than: u8) -> u8 {
+pub(crate) fn until_other(k: &mut Kernel<Host>, than: u8) -> u8 {
     for _ in 0..100 {
         if k.current != than {
             return k.current;

@@ -12,6 +12,7 @@ use arch::Machine;
 use cap::Cap;
 use prov::Chain;
 use sched::Harmonic;
+use veil::Veil;
 
 /// Fibers of a core. Masks of fibers are one `u64`.
 pub const FIBERS: usize = 64;
@@ -65,6 +66,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) lapses: Lapses,
     /// Capabilities on their way, by channel.
     pub(crate) parked: [Parked; CHANNELS],
+    /// What each domain sees of the files, by its place.
+    pub(crate) veils: [Veil; DOMAINS],
     pub(crate) memory: Extents,
     pub(crate) places: Places,
     pub(crate) counters: Counters,
@@ -112,6 +115,7 @@ impl<M: Machine> Kernel<M> {
             mappers: [Mappers::NONE; OBJECTS],
             lapses: Lapses::NONE,
             parked: [Parked::NONE; CHANNELS],
+            veils: [const { Veil::new() }; DOMAINS],
             memory: Extents::NONE,
             places: Places::NONE,
             counters: Counters::ZERO,

@@ -49,3 +49,5 @@ mod grant_tests;
 mod hand_over_tests;
 #[cfg(test)]
 mod host_tests;
+#[cfg(test)]
+mod pledge_tests;

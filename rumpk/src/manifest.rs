@@ -68,6 +68,11 @@ impl<'a> Manifest<'a> {
         let start = self.head.text as usize + service.args as usize;
         self.bytes.get(start..start + service.args_len as usize).unwrap_or_default()
     }
+    /// What a service sees of the files, as [`veil::Veil::narrow`] reads it; empty: everything.
+    pub fn unveils(&self, service: &Service) -> &'a [u8] {
+        let start = self.head.text as usize + service.unveils as usize;
+        self.bytes.get(start..start + service.unveils_len as usize).unwrap_or_default()
+    }
     /// The service with this name.
     pub fn find(&self, name: &str) -> Option<u16> {
         (0..self.service_count())

@@ -18,6 +18,8 @@ pub struct Places {
     pub cores: u8,
     /// Address of the application that is linked with the kernel; 0: none.
     pub application: u64,
+    /// Wall clock at boot, ns since the Unix epoch; 0: unknown. As last set, where the SysTable says what boot knew.
+    pub wall: u64,
     /// The table as it stands in its page, to hand its facts out again.
     pub systable: Option<SysTable>,
     /// What the kernel was told, for the cores that start later.
@@ -36,6 +38,7 @@ impl Places {
         free: (0, 0),
         cores: 0,
         application: 0,
+        wall: 0,
         systable: None,
         handoff: None,
     };
@@ -52,6 +55,7 @@ impl Places {
             free: (0, 0),
             cores: 0,
             application: 0,
+            wall: handoff.wall,
             systable: None,
             handoff: Some(*handoff),
         }

@@ -143,6 +143,7 @@ impl<M: Machine> Kernel<M> {
     /// Makes the domain and its first fiber, ready to run; the fiber's place.
     pub(crate) fn start(&mut self, wish: &Wish) -> Result<usize, Error> {
         let plan = self.plan(wish)?;
+        let veil = self.veil_at_birth(&plan, wish)?;
         let id = self.domains.iter().position(Domain::is_free).ok_or(Error::Full)?;
         let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
         let objects = self.objects.iter().filter(|o| o.is_free()).count();
@@ -174,6 +175,7 @@ impl<M: Machine> Kernel<M> {
                 return Err(error);
             }
         };
+        self.veils[id] = veil;
         let domain = &mut self.domains[id];
         (domain.carved, domain.fibers, domain.last) = (carved, 1 << place, place as u8);
         domain.first = place as u8;
@@ -231,6 +233,7 @@ impl<M: Machine> Kernel<M> {
             pool,
             extent,
             pledge: plan.pledge,
+            born: plan.pledge,
             policy: plan.policy,
             service,
             fibers_max: plan.fibers_max,

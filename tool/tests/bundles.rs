@@ -177,7 +177,7 @@ fn slots_and_flags_of_the_manifest() {
     let archive = Archive::read(&built(&everything())).expect("reads");
     let bytes = &archive.members[archive.number("cell0/manifest").expect("there")].contents;
     let head = CellManifest::decode(bytes).expect("a head");
-    assert_eq!((head.services, head.links, head.grants), (4, 2, 8));
+    assert_eq!((head.services, head.links, head.grants), (4, 2, 9));
     assert_eq!(head.total_len as usize, bytes.len());
     let at = |n: usize| CellManifest::SIZE + n * Service::SIZE;
     let service = |n: usize| Service::decode(&bytes[at(n)..]).expect("a service");
@@ -188,18 +188,21 @@ fn slots_and_flags_of_the_manifest() {
     let init = service(2);
     let args = head.text + init.args;
     assert_eq!(&bytes[args as usize..(args + init.args_len) as usize], b"one two");
+    let unveils = head.text as usize + usize::from(init.unveils);
+    let list = b"\x01\x04Boot\x04\x08Boot/bin\x00\x00";
+    assert_eq!(&bytes[unveils..unveils + usize::from(init.unveils_len)], list);
     let links = at(4);
     let link = |n: usize| Link::decode(&bytes[links + n * Link::SIZE..]).expect("a link");
     let (out, own) = (link(0), link(1));
     assert_eq!((out.number, out.a, out.b, out.a_slot, out.b_slot), (0x1001, 0, 2, 10, 5));
-    assert_eq!((own.number, own.a, own.b, own.a_slot, own.b_slot), (0x10001, 1, 2, 10, 12));
+    assert_eq!((own.number, own.a, own.b, own.a_slot, own.b_slot), (0x10001, 1, 2, 10, 13));
     assert_eq!((own.slots, own.buffer, own.pledge), (64, 8192, 1));
     let grants = links + 2 * Link::SIZE;
-    let kinds: Vec<(u8, u8)> = (0..8)
+    let kinds: Vec<(u8, u8)> = (0..9)
         .map(|n| Grant::decode(&bytes[grants + n * Grant::SIZE..]).expect("a grant"))
         .map(|g| (g.kind, g.slot))
         .collect();
-    let all = [(5, 8), (6, 9), (5, 8), (6, 9), (7, 8), (7, 9), (11, 10), (10, 11)];
+    let all = [(5, 8), (6, 9), (5, 8), (6, 9), (7, 8), (7, 9), (11, 10), (10, 11), (9, 12)];
     assert_eq!(kinds, all);
 }
 

@@ -34,7 +34,7 @@ numbers! { CALLS:
     call::op::DOORBELL = 0, call::op::IRQ_UNMASK = 0, call::op::FIBER_KILL = 1,
     call::op::FIBER_BLINK = 2, call::op::FIBER_RELEASE = 3, call::op::POWER_OFF = 0,
     call::op::POWER_RESET = 1,
-    call::SPAWN_IMAGE = 0, call::SPAWN_FIBER = 1, call::NO_SLOT = 255, call::ARGS_MAX = 1024,
+    call::CLOCK_SET = 1, call::SPAWN_IMAGE = 0, call::SPAWN_FIBER = 1, call::NO_SLOT = 255, call::ARGS_MAX = 1024,
     call::REVOKE = usize::MAX as i128,
     call::pledge_op::NARROW = 0, call::pledge_op::UNVEIL = 1, call::pledge_op::LOCK = 2,
     call::tick_op::TIME = 0, call::tick_op::ENERGY = 1, call::tick_op::ARM = 2,

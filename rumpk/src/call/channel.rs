@@ -29,9 +29,8 @@ impl<M: Machine> Kernel<M> {
                 Ok(0)
             }
             Body::Vfs { .. } => self.vfs(&message),
-            Body::Single(_) if cap.object == single::AUDIT || cap.object == single::CLOCK => {
-                Err(Error::Unsupported.into())
-            }
+            Body::Single(_) if cap.object == single::CLOCK => self.set_wall(&message),
+            Body::Single(_) if cap.object == single::AUDIT => Err(Error::Unsupported.into()),
             _ => Err(Error::BadCall.into()),
         }
     }

@@ -83,9 +83,8 @@ impl<M: Machine> Kernel<M> {
             }
             CLASS_FIBER => {
                 let fiber = self.fibers.get(index).ok_or(Error::NotFound)?;
-                let audits = self.domain().pledge & pledge::AUDIT != 0;
-                if !audits && (fiber.is_free() || fiber.domain != self.domain) {
-                    return Err(Error::Denied.into());
+                if fiber.is_free() || fiber.domain != self.domain {
+                    self.need(pledge::AUDIT)?;
                 }
                 if fiber.is_free() {
                     return Err(Error::Empty.into());

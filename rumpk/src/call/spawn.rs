@@ -6,7 +6,7 @@ use crate::spawn::Wish;
 use abi::PAGE;
 use abi::boot::SERVICE_INIT;
 use abi::call::{ARGS_MAX, Error, SPAWN_FIBER, SPAWN_IMAGE, Spawn};
-use abi::cap::{R, W, slot, verb};
+use abi::cap::{R, W, X, slot, verb};
 use abi::pledge;
 use abi::stats::state;
 use arch::{Frame, Machine, Memory, UserAddr};
@@ -36,9 +36,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn spawn_image(&mut self, spec: &Spawn, args: &[u8]) -> Answer {
-        if self.domain().pledge & pledge::EXEC == 0 {
-            return Err(Error::Denied.into());
-        }
+        self.need(pledge::EXEC)?;
         let name = plain_name(&spec.name).ok_or(Error::BadCall)?;
         let (service, path, own) = self.resolve_name(name)?;
         let own_len = own.1;
@@ -80,6 +78,9 @@ impl<M: Machine> Kernel<M> {
         }
         let mut path = abi::name::<96>("Boot/bin/");
         path[9..9 + name.len()].copy_from_slice(name.as_bytes());
+        if self.veil().perms(abi::text(&path)) & X == 0 {
+            return Err(Error::NotFound);
+        }
         Ok((None, path, args))
     }
 

@@ -1,8 +1,9 @@
-//! `tick(slot, op, rec)`.
+//! `tick(slot, op, rec)`, and setting the wall clock.
 use crate::kernel::Kernel;
 use crate::object::Answer;
-use abi::call::{Energy, Error, Time, tick_op};
+use abi::call::{CLOCK_SET, Energy, Error, Time, tick_op};
 use abi::cap::verb;
+use abi::ring::Slot;
 use arch::{Machine, UserAddr};
 
 impl<M: Machine> Kernel<M> {
@@ -11,7 +12,7 @@ impl<M: Machine> Kernel<M> {
         match op {
             tick_op::TIME => {
                 let now = self.machine.now();
-                let boot = self.places.systable.map_or(0, |table| table.wall_at_boot);
+                let boot = self.places.wall;
                 let wall = if boot == 0 { 0 } else { boot.saturating_add(now) };
                 self.copy_out_words(rec, &Time { now, wall }.encode())?;
             }
@@ -40,6 +41,17 @@ impl<M: Machine> Kernel<M> {
             }
             _ => return Err(Error::BadCall.into()),
         }
+        Ok(0)
+    }
+
+    /// `send` on a CLOCK: what `tick(TIME)` answers from now on. The SysTable keeps what was known at boot, and every
+    /// deadline counts from boot, so that nobody's wait changes. A time before the boot is none: `BadCall`.
+    pub(super) fn set_wall(&mut self, message: &Slot) -> Answer {
+        let boot = message.arg.checked_sub(self.machine.now()).filter(|&boot| boot != 0);
+        if message.kind != CLOCK_SET || message.len != 0 {
+            return Err(Error::BadCall.into());
+        }
+        self.places.wall = boot.ok_or(Error::BadCall)?;
         Ok(0)
     }
 }

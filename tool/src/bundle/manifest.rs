@@ -6,7 +6,10 @@ use abi::{
     ring::DEFAULT_SLOTS,
 };
 
-use crate::profile::model::{Cell, Channel, Service};
+use crate::profile::{
+    model::{Cell, Channel, Service},
+    unveil,
+};
 
 /// The manifest of a cell before it is bytes.
 #[derive(Clone, Debug)]
@@ -71,6 +74,9 @@ impl Plan {
         if service.audit.is_some() {
             self.grant(index, whole(Kind::AUDIT, 0));
         }
+        if service.clock.is_some() {
+            self.grant(index, whole(Kind::CLOCK, 0));
+        }
     }
 
     fn take(&mut self, index: usize) -> u8 {
@@ -86,6 +92,7 @@ impl Plan {
 
     fn add(&mut self, service: &Service, first: usize) {
         let args = service.args.as_ref().map_or("", |a| a.value.as_str());
+        let unveils = unveil::encode(&service.unveils);
         let image = service
             .image
             .as_ref()
@@ -103,9 +110,12 @@ impl Plan {
             grant_count: (self.grants.len() - first) as u32,
             args: self.text.len() as u32,
             args_len: args.len() as u32,
+            unveils: (self.text.len() + args.len()) as u16,
+            unveils_len: unveils.len() as u16,
             zero: 0,
         });
         self.text.extend_from_slice(args.as_bytes());
+        self.text.extend(unveils);
     }
 
     fn link(&mut self, cell: &Cell, index: usize, channel: &Channel) {

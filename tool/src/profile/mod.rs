@@ -12,6 +12,7 @@ mod read;
 pub mod schema;
 mod shape;
 pub mod tree;
+pub mod unveil;
 
 use std::path::Path;
 

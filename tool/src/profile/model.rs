@@ -1,7 +1,7 @@
 //! What a profile says, each value with the place where it stands.
 use std::path::{Path, PathBuf};
 
-use super::board::Board;
+use super::{board::Board, unveil::Unveil};
 use crate::report::{Spanned, Spot};
 
 /// Names an image.
@@ -123,6 +123,10 @@ pub struct Service {
     pub power: Option<Spot>,
     /// May read the audit.
     pub audit: Option<Spot>,
+    /// May set the wall clock.
+    pub clock: Option<Spot>,
+    /// What it sees of the files; empty: what its pledge allows.
+    pub unveils: Vec<Unveil>,
     /// Channels it is the client of, the console's included.
     pub channels: Vec<Channel>,
 }

@@ -13,6 +13,7 @@ use super::{
     board,
     model::{BootFile, Cell, Channel, Device, ImageRef, Machine, Profile, Ram, Service},
     shape::Placed,
+    unveil,
 };
 use crate::report::{Report, Spanned, Spot};
 
@@ -181,6 +182,8 @@ fn service(node: &Placed) -> Option<Service> {
         fibers: texts("fiber"),
         power: spot("power"),
         audit: spot("audit"),
+        clock: spot("clock"),
+        unveils: unveil::read(node),
         channels,
         name,
     })

@@ -146,6 +146,14 @@ const DEVICE: Rule =
     rule("device", Many, (1, 1), Name, "A device of the cell: its window, then its interrupt.");
 const POWER: Rule = rule("power", Optional, (0, 0), Text, "May switch the cell off.");
 const AUDIT: Rule = rule("audit", Optional, (0, 0), Text, "May read the audit and append to it.");
+const CLOCK: Rule = rule("clock", Optional, (0, 0), Text, "May set the wall clock.");
+const UNVEIL: Rule = rule(
+    "unveil",
+    Many,
+    (2, 2),
+    Text,
+    "A path and its permissions of `rwx`; the first one hides all else.",
+);
 const POLICIES: Type = Word(&image::policy::NAMES);
 const STACK: Rule = rule("stack", Optional, (1, 1), Size, "Stack, default the image's.");
 const HEAP: Rule = rule("heap", Optional, (1, 1), Size, "Heap, default the image's.");
@@ -166,6 +174,8 @@ static SERVICE: &[Rule] = &[
     rule("fiber", Many, (1, 1), Name, "May kill and blink this service."),
     POWER,
     AUDIT,
+    CLOCK,
+    UNVEIL,
     rule("console", Optional, (1, 1), Name, "Console channels 0x1000 and 0x1001 of this service.")
         .with(&[optional("output-only", Flag)]),
     rule("channel", Many, (1, 1), Number, "A channel of this number, above 0x10000.").with(&[
@@ -176,7 +186,8 @@ static SERVICE: &[Rule] = &[
     ]),
 ];
 
-static APPLICATION: &[Rule] = &[SPECTRUM, ENERGY, PLEDGE, ARGS, DEVICE, POWER, AUDIT, STACK, HEAP];
+static APPLICATION: &[Rule] =
+    &[SPECTRUM, ENERGY, PLEDGE, ARGS, DEVICE, POWER, AUDIT, CLOCK, UNVEIL, STACK, HEAP];
 
 /// Nodes of an image's manifest.
 pub static IMAGE: &[Rule] = &[
@@ -227,8 +238,8 @@ pub fn rows(rules: &[Rule], out: &mut Vec<String>) {
         let kind = rule.kind.words();
         let arguments = match rule.args {
             (_, 0) => "none".to_owned(),
-            (1, 1) => format!("1 {kind}"),
             (least, ALL) => format!("{least} to any {kind}"),
+            (least, most) if least == most => format!("{least} {kind}"),
             (least, most) => format!("{least} to {most} {kind}"),
         };
         let property = |p: &Property| {

@@ -5,6 +5,7 @@ use super::super::{
     image::{STACK_MAX, bounded, whole_pages},
     model::{Cell, Channel, Service},
     read::unknown,
+    unveil,
 };
 use super::unique;
 use crate::{
@@ -107,6 +108,7 @@ fn own(service: &Service, out: &mut Vec<Report>) {
                 .help(format!("at most {} bytes are possible", call::ARGS_MAX)),
         );
     }
+    unveil::check(&service.unveils, out);
     for (i, bit) in service.pledges.iter().enumerate() {
         if service.pledges[..i].iter().any(|p| p.value == bit.value) {
             out.push(
@@ -123,6 +125,7 @@ fn rights(cell: &Cell, service: &Service, out: &mut Vec<Report>) {
     let name = &service.name.value;
     let mut needs: Vec<(&Spot, u64, &str)> = Vec::new();
     needs.extend(service.devices.iter().map(|d| (&d.at, pledge::DEVICE, "a device")));
+    needs.extend(service.clock.iter().map(|at| (at, pledge::STDIO, "the clock")));
     needs.extend(service.audit.iter().map(|at| (at, pledge::AUDIT, "the audit")));
     for (at, bit, what) in needs {
         if service.pledge() & bit == 0 {
