@@ -19,7 +19,10 @@ pub(crate) struct Domain {
     pub(crate) clean_from: u64,
     pub(crate) missed: u32,
     pub(crate) spectrum: u8,
+    /// Longest row of strikes that is not forgotten, 0 to 3.
     pub(crate) strikes: u8,
+    /// Strikes in a row, up to the last window that ended, 0 to 3.
+    pub(crate) row: u8,
     /// Reached the end of energy without a yield or wait in this window.
     pub(crate) struck: bool,
     /// Yielded or waited in this window.
@@ -35,6 +38,7 @@ impl Domain {
         missed: 0,
         spectrum: VOID,
         strikes: 0,
+        row: 0,
         struck: false,
         cooperated: false,
     };
@@ -75,7 +79,7 @@ impl Domain {
             if self.energy >= 0 {
                 // Whatever is left of the window that begins in phase is below its share: Q from now on, without a division.
                 (self.energy, self.deadline) = (self.budget, now + window);
-                self.next_window(now);
+                self.next_window(now, true);
                 return;
             }
             self.pay(now);
@@ -94,17 +98,19 @@ impl Domain {
         let share = (full * (window - left)).div_ceil(window);
         self.energy = (q + share).min(full) as i64;
         self.deadline = now + window;
-        self.next_window(now);
+        self.next_window(now, true);
     }
 
     /// The windows that ended by `now` pay their budgets, and the one that `now` lies in begins, in phase.
     pub(crate) fn pay(&mut self, now: u64) {
         let Some(late) = now.checked_sub(self.deadline) else { return };
         let ended = late / self.window() + 1;
+        // Without energy and without a yield it was struck, or a debt slept through it: neither ends a row.
+        let clean = self.energy > 0 || self.cooperated;
         let paid = i64::try_from(ended).unwrap_or(i64::MAX).saturating_mul(self.budget);
         self.energy = self.energy.saturating_add(paid).min(self.budget);
         self.deadline += ended * self.window();
-        self.next_window(now);
+        self.next_window(now, clean);
     }
 
     /// The deadline passed with energy left and work to do: counted, and a window begins now.
@@ -113,7 +119,7 @@ impl Domain {
         self.missed = self.missed.saturating_add(u32::try_from(ended).unwrap_or(u32::MAX));
         self.energy = self.budget;
         self.deadline = now + self.window();
-        self.next_window(now);
+        self.next_window(now, true);
     }
 
     /// When a domain without energy has some again: the end of the window whose budget pays its debt.
@@ -123,16 +129,17 @@ impl Domain {
         self.deadline.saturating_add(more.saturating_mul(self.window()))
     }
 
-    /// Energy ended at `now`. The number of strikes, if this is one.
+    /// Energy ended at `now`. The number of strikes in a row, if this is one.
     pub(crate) fn strike(&mut self, now: u64) -> Option<u8> {
         if self.cooperated || self.struck {
             return None;
         }
         self.forget(now);
         self.struck = true;
-        self.strikes = (self.strikes + 1).min(3);
+        self.row = (self.row + 1).min(3);
+        self.strikes = self.strikes.max(self.row);
         self.clean_from = self.deadline;
-        Some(self.strikes)
+        Some(self.row)
     }
 
     /// Counted in time, not in windows begun: short sleeps begin many of them.
@@ -143,8 +150,12 @@ impl Domain {
         }
     }
 
-    fn next_window(&mut self, now: u64) {
+    /// `clean`: the domain ran in the window that ended, and was not struck in it.
+    fn next_window(&mut self, now: u64, clean: bool) {
         self.forget(now);
+        if clean {
+            self.row = 0;
+        }
         (self.struck, self.cooperated) = (false, false);
     }
 }

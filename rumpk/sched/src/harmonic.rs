@@ -19,7 +19,7 @@ pub struct Choice {
 pub struct Charged {
     /// No energy: it does not run again before its debt is paid; pick another.
     pub exhausted: bool,
-    /// It has now so many strikes: 1 audit, 2 audit and lower its spectrum, 3 end it. The caller does these.
+    /// It has now so many strikes in a row: 1 audit, 2 audit and lower its spectrum, 3 end it. The caller does these.
     pub strike: Option<u8>,
 }
 

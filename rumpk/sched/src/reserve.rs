@@ -115,7 +115,8 @@ impl Harmonic {
 
     /// Forgets the strikes: released through the domain's FIBER capability.
     pub fn forgive(&mut self, id: u8) {
-        self.at_mut(id).strikes = 0;
+        let domain = self.at_mut(id);
+        (domain.strikes, domain.row) = (0, 0);
     }
 
     /// ns left in this window; below zero: debt; `i64::MAX` or little less in Void.
@@ -142,7 +143,7 @@ impl Harmonic {
         self.at(id).missed
     }
 
-    /// Strikes not forgotten, 0 to 3.
+    /// Longest row of strikes that is not forgotten, 0 to 3.
     #[must_use]
     pub fn strikes(&self, id: u8) -> u8 {
         self.at(id).strikes

@@ -223,16 +223,46 @@ fn three_strikes_and_forgiveness() {
     assert_eq!(burn(&mut c, false), Some(1));
     // 63 clean windows are not enough.
     (0..63).for_each(|_| assert_eq!(burn(&mut c, true), None));
-    assert_eq!((c.strikes(0), burn(&mut c, false)), (1, Some(2)));
+    assert_eq!((c.strikes(0), burn(&mut c, false)), (1, Some(1)));
     (0..64).for_each(|_| assert_eq!(burn(&mut c, true), None));
     assert_eq!(burn(&mut c, false), Some(1));
+    assert_eq!(c.strikes(0), 1);
     // Short sleeps begin many windows; it is the time that counts.
     for _ in 0..200 {
         let now = c.deadline(0) - MS;
         c.sleep(0, now);
         c.wake(0, now + 1);
     }
+    assert_eq!(c.strikes(0), 1);
+}
+
+/// Only windows beside each other make a row; what is shown is the longest one that is remembered.
+#[test]
+fn a_clean_window_ends_a_row_and_a_debt_does_not() {
+    let mut c = core(&[(PHOTON, 100 * US)]);
+    for _ in 0..100 {
+        assert_eq!(burn(&mut c, false), Some(1));
+        assert_eq!(burn(&mut c, true), None);
+    }
+    assert_eq!(burn(&mut c, false), Some(1));
     assert_eq!(burn(&mut c, false), Some(2));
+    assert_eq!((burn(&mut c, true), c.strikes(0)), (None, 2), "remembered");
+    assert_eq!((burn(&mut c, false), c.strikes(0)), (Some(1), 2));
+    // A call charged below zero: five windows pay for it, and the sixth is the next of the row.
+    assert!(!c.spend(0, 500 * US));
+    let from = c.deadline(0) + 5 * 2 * MS;
+    for now in (c.deadline(0)..from).step_by(MS as usize) {
+        assert_eq!(c.pick(now), None, "{now}");
+    }
+    assert_eq!(pick(&mut c, from), Some(0));
+    assert_eq!(c.charge(0, 100 * US, from + 100 * US).strike, Some(2));
+    // A window with energy left at its end is clean, and so is one that slept.
+    let now = c.deadline(0);
+    assert_eq!(pick(&mut c, now), Some(0));
+    assert_eq!(c.charge(0, 10 * US, now + 2 * MS), GOES_ON);
+    assert_eq!(c.charge(0, 1, now + 2 * MS + 1), GOES_ON);
+    let now = c.deadline(0) - 1;
+    assert_eq!(c.charge(0, 100 * US, now).strike, Some(1));
 }
 
 #[test]

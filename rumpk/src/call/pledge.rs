@@ -6,7 +6,7 @@
 //! one is told `Denied`, who gave it up and uses it ends.
 use crate::archive;
 use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
-use crate::object::{Answer, Body, Stop};
+use crate::object::{Answer, Stop};
 use crate::schedule::places;
 use abi::PAGE;
 use abi::call::{Error, Unveil, pledge_op};
