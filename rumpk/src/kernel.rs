@@ -81,6 +81,8 @@ pub struct Kernel<M: Machine> {
     pub(crate) floating: u8,
     /// Something of a higher spectrum became ready, or energy ended: decide anew when the call is over.
     pub(crate) reconsider: bool,
+    /// Domains that unmasked a line when they had no energy left, by place.
+    pub(crate) shut: u64,
     /// Time up to which processor time is charged.
     pub(crate) charged_until: u64,
     /// No fiber's deadline or timer is earlier than this.
@@ -124,6 +126,7 @@ impl<M: Machine> Kernel<M> {
             domain: 0,
             floating: 0,
             reconsider: false,
+            shut: 0,
             charged_until: 0,
             next_timer: 0,
             armed: 0,

@@ -27,6 +27,7 @@ mod fiber;
 #[allow(unsafe_code, reason = "the vectors call in here, and the one kernel is a static")]
 pub mod glue;
 mod image;
+mod interrupt;
 mod kernel;
 mod manifest;
 mod mapping;
@@ -49,5 +50,7 @@ mod grant_tests;
 mod hand_over_tests;
 #[cfg(test)]
 mod host_tests;
+#[cfg(test)]
+mod interrupt_tests;
 #[cfg(test)]
 mod pledge_tests;

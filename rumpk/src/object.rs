@@ -55,6 +55,8 @@ pub struct Object {
     pub epoch: u32,
     /// The latched bit: doorbell, interrupt.
     pub latched: bool,
+    /// Of an interrupt: the domain in whose next window the line is unmasked, plus 1; 0: none waits for that.
+    pub opens: u8,
     /// Domain it belongs to; it ends with it. [`crate::kernel::NONE`]: nobody's.
     pub owner: u8,
     /// Fibers that wait for it, by place. A stale bit costs one look, a missing one would lose a wake-up.
@@ -65,8 +67,15 @@ pub struct Object {
 
 impl Object {
     /// A free place.
-    pub const FREE: Self =
-        Self { body: Body::Free, epoch: 0, latched: false, owner: 0, waiters: 0, pledge: 0 };
+    pub const FREE: Self = Self {
+        body: Body::Free,
+        epoch: 0,
+        latched: false,
+        opens: 0,
+        owner: 0,
+        waiters: 0,
+        pledge: 0,
+    };
 
     pub fn new(body: Body, owner: u8, pledge: u64) -> Self {
         Self { body, owner, pledge, ..Self::FREE }

@@ -1,7 +1,7 @@
 //! Who runs next: charge, wake, pick, and finish what the chosen fiber was waiting for.
 use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
 use abi::stats::state;
-use arch::{CALL, Machine, TIMER};
+use arch::Machine;
 
 /// The places in a mask, lowest first.
 pub fn places(mut mask: u64) -> impl Iterator<Item = usize> {
@@ -155,6 +155,9 @@ impl<M: Machine> Kernel<M> {
                 self.fiber_mut().state = state::READY;
             }
             let choice = self.sched.pick(now)?;
+            if self.shut >> choice.id & 1 != 0 {
+                self.open_lines(choice.id);
+            }
             let domain = &self.domains[choice.id as usize % DOMAINS];
             let after = domain.ready & (u64::MAX << (domain.last as u32 % 64) << 1);
             let set = if after != 0 { after } else { domain.ready };
@@ -214,26 +217,5 @@ impl<M: Machine> Kernel<M> {
         self.charged_until = self.machine.now();
         self.counters.idle_time += self.charged_until - now;
         self.interrupts();
-    }
-
-    /// Takes every pending interrupt.
-    pub(crate) fn interrupts(&mut self) {
-        while let Some(intid) = self.machine.interrupt() {
-            if intid == TIMER {
-                self.counters.timer += 1;
-                self.armed = u64::MAX;
-                continue;
-            }
-            if intid == CALL {
-                continue;
-            }
-            self.counters.device += 1;
-            // Masked until the owner has looked after its device; then the line may end.
-            self.machine.mask_interrupt(intid, true);
-            self.machine.end_interrupt(intid);
-            if let Some(object) = self.irq_object(intid) {
-                self.signal(object);
-            }
-        }
     }
 }

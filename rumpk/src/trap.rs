@@ -1,6 +1,5 @@
 //! Everything that stops a fiber but a call.
 use crate::kernel::{FIBERS, Kernel};
-use crate::object::Body;
 use abi::stats::state;
 use arch::{Frame, Machine, Trap};
 
@@ -39,10 +38,5 @@ impl<M: Machine> Kernel<M> {
         }
         self.floating = self.current;
         self.machine.allow_floating(true);
-    }
-
-    pub(crate) fn irq_object(&self, intid: u32) -> Option<u32> {
-        let found = self.objects.iter().position(|o| o.body == Body::Irq { intid });
-        found.map(|index| index as u32)
     }
 }

@@ -41,7 +41,7 @@ impl<M: Machine> Kernel<M> {
             (Body::End { .. }, op::DOORBELL) => self.doorbell(object),
             (Body::Vfs { .. }, op::DOORBELL) => Ok(0),
             (Body::Irq { intid }, op::IRQ_UNMASK) => {
-                self.machine.mask_interrupt(intid, false);
+                self.unmask(object, intid);
                 Ok(0)
             }
             (Body::Fiber { place }, op::FIBER_KILL) => self.kill(place as usize),
