@@ -130,6 +130,10 @@ pub trait Machine: Sized {
     fn bytes_mut(&mut self, pa: u64, len: usize) -> &mut [u8];
     /// Copies RAM to RAM; the ranges do not overlap. Panics outside of it.
     fn copy(&mut self, from: u64, to: u64, len: usize);
+    /// Zeroes RAM. Panics outside of it.
+    fn zero(&mut self, pa: u64, len: usize) {
+        self.bytes_mut(pa, len).fill(0);
+    }
     /// Makes code that was written through [`Machine::bytes_mut`] visible to instruction fetch.
     fn sync_code(&mut self, pa: u64, len: usize);
     /// A 32-bit word shared with a fiber or device, read with acquire.

@@ -1,4 +1,6 @@
 //! A domain: the protection view that the fibers of one image share, and what is scheduled.
+use crate::build::Layout;
+use crate::job::Job;
 use abi::ring::Slot;
 use abi::vfs::HANDLES;
 use arch::{Machine, TablePool};
@@ -16,10 +18,14 @@ pub struct Handle {
 
 /// One place of the domain table.
 pub struct Domain<M: Machine> {
-    /// `None`: a free place.
+    /// `None` until its first build step.
     pub space: Option<M::Space>,
+    /// What the kernel has to do for it before its fibers run.
+    pub job: Job,
+    /// Where the parts of its extent lie, and what they are made from.
+    pub layout: Layout,
     pub pool: TablePool,
-    /// Memory of the domain: physical address and bytes.
+    /// Memory of the domain: physical address and bytes; 0 bytes: a free place.
     pub extent: (u64, u64),
     /// Heap inside the extent: address and bytes.
     pub heap: (u64, u64),
@@ -55,6 +61,8 @@ impl<M: Machine> Domain<M> {
     /// A free place.
     pub const FREE: Self = Self {
         space: None,
+        job: Job::NONE,
+        layout: Layout::NONE,
         pool: TablePool { next: 0, end: 0 },
         extent: (0, 0),
         heap: (0, 0),
@@ -76,6 +84,6 @@ impl<M: Machine> Domain<M> {
     };
 
     pub fn is_free(&self) -> bool {
-        self.space.is_none()
+        self.extent.1 == 0
     }
 }

@@ -1,11 +1,19 @@
 //! The end of a fiber or a domain, in one place, whatever the cause.
+//!
+//! A domain that ends is frozen at once: none of its fibers runs again. What it owned is then voided and given back by its job
+//! ([`crate::job`]), a bounded piece at a time and at its own expense; its parent hears of it when all of it is free again.
 use crate::domain::Domain;
+use crate::job::{Phase, Step};
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::Body;
 use crate::schedule::places;
 use abi::boot::{Beb, SERVICE_INIT, beb};
 use abi::stats::{end, state};
 use arch::Machine;
+
+/// Objects that one step looks at, and how many of them it releases at most.
+const LOOK_STEP: usize = 128;
+const RELEASE_STEP: usize = 8;
 
 impl<M: Machine> Kernel<M> {
     /// Ends one fiber. The first one takes its domain along: its parent knows no other, and could end none.
@@ -24,32 +32,86 @@ impl<M: Machine> Kernel<M> {
             self.unmap_pages(id, base, len);
             self.memory.give(base, len);
         }
-        self.bury(place, cause, code);
+        self.blame(place, cause, code);
+        self.bury(place);
     }
 
-    /// Ends a domain with all its fibers: what it owned is void, its peers learn of it, its memory is free.
+    /// Ends a domain with all its fibers: what it owned is void, its peers learn of it, its memory is free, in steps.
     /// `code`: exit code, or faulting address.
     pub(crate) fn end_domain(&mut self, id: u8, cause: u8, code: u64) {
-        let index = id as usize % DOMAINS;
-        let init = self.is_init(id);
+        if self.is_ending(id) {
+            return;
+        }
         self.audit_domain_end(id, cause, code);
-        self.sched.remove(id);
-        self.domains[index].ready = 0;
-        for place in places(self.domains[index].fibers) {
-            // Frozen: what ends with it may wake it no more.
-            self.fibers[place].state = state::READY;
+        for place in places(self.domains[id as usize % DOMAINS].fibers) {
+            self.freeze(place);
+            self.blame(place, cause, code);
         }
-        for object in 0..OBJECTS as u32 {
-            self.release_object(object, id);
+        if self.is_init(id) {
+            self.no_subject(cause, code);
         }
+        self.domains[id as usize % DOMAINS].ready = 0;
+        self.begin(id, Phase::Release);
+    }
+
+    /// Whether the domain's end is under way.
+    pub(crate) fn is_ending(&self, id: u8) -> bool {
+        let phase = self.domains[id as usize % DOMAINS].job.phase;
+        matches!(phase, Phase::Release | Phase::Bury | Phase::Leave)
+    }
+
+    /// The fiber does not run any more, and nothing wakes it.
+    fn freeze(&mut self, place: usize) {
+        let fiber = &mut self.fibers[place];
+        fiber.state = state::READY;
+        fiber.wait.active = false;
+        fiber.timer = u64::MAX;
+        if self.current == place as u8 {
+            self.current = NONE;
+        }
+        if self.floating == place as u8 {
+            self.floating = NONE;
+        }
+    }
+
+    /// Notes why a fiber ends.
+    fn blame(&mut self, place: usize, cause: u8, code: u64) {
+        let fiber = &mut self.fibers[place];
+        (fiber.end, fiber.code) = (cause, code);
+    }
+
+    /// Voids some of what the domain owned.
+    pub(crate) fn release_some(&mut self, id: u8, at: u64) -> Step {
+        let mut released = 0;
+        for index in at as usize..OBJECTS.min(at as usize + LOOK_STEP) {
+            released += usize::from(self.release_object(index as u32, id));
+            if released == RELEASE_STEP {
+                return Step::More(index as u64 + 1);
+            }
+        }
+        let at = at + LOOK_STEP as u64;
+        if at < OBJECTS as u64 { Step::More(at) } else { Step::Then(Phase::Bury) }
+    }
+
+    /// Buries one fiber of the domain that ends; the first one is left for last.
+    pub(crate) fn bury_one(&mut self, id: u8) -> Step {
+        let domain = &mut self.domains[id as usize % DOMAINS];
+        let others = domain.fibers & !(1 << domain.first);
+        let Some(place) = places(others).next() else { return Step::Then(Phase::Leave) };
+        domain.fibers &= !(1 << place);
+        let (base, len) = core::mem::take(&mut self.fibers[place].stack);
+        self.memory.give(base, len);
+        self.bury(place);
+        Step::More(0)
+    }
+
+    /// Memory, energy and places are free again, and the parent hears of the end.
+    pub(crate) fn leave_domain(&mut self, id: u8) -> Step {
+        let index = id as usize % DOMAINS;
         for channel in 0..CHANNELS as u8 {
             self.free_channel_if_dead(channel);
         }
-        for place in places(self.domains[index].fibers) {
-            let (base, len) = core::mem::take(&mut self.fibers[place].stack);
-            self.memory.give(base, len);
-            self.bury(place, cause, code);
-        }
+        self.sched.remove(id);
         let domain = core::mem::replace(&mut self.domains[index], Domain::FREE);
         if let Some(space) = &domain.space {
             // The tag is used again by the next domain in this place.
@@ -66,22 +128,22 @@ impl<M: Machine> Kernel<M> {
         if self.domain == id {
             self.domain = NONE;
         }
-        if init {
-            self.no_subject(cause, code);
-        }
+        self.bury(domain.first as usize % FIBERS);
+        Step::Replaced
     }
 
     /// Frees an object of the domain that ends, wherever it is mapped, and forgets what the domain mapped of others'.
-    fn release_object(&mut self, index: u32, id: u8) {
+    /// `true`: it was the domain's.
+    fn release_object(&mut self, index: u32, id: u8) -> bool {
         let object = self.objects[index as usize];
         if object.is_free() {
-            return;
+            return false;
         }
         // Its own pages go with its space, and its own fibers wait for nothing any more.
         self.forget_mapping(index, id);
         self.objects[index as usize].waiters &= !self.domains[id as usize % DOMAINS].fibers;
         if object.owner != id {
-            return;
+            return false;
         }
         self.unmap_everywhere(index);
         match object.body {
@@ -90,18 +152,14 @@ impl<M: Machine> Kernel<M> {
             _ => {}
         }
         self.free_object(index);
+        true
     }
 
     /// Leaves what the parent may ask about; frees the place if nobody will.
-    fn bury(&mut self, place: usize, cause: u8, code: u64) {
+    fn bury(&mut self, place: usize) {
+        self.freeze(place);
         // First of all: its children's ends must not wake it.
         self.fibers[place].state = state::ENDED;
-        if self.current == place as u8 {
-            self.current = NONE;
-        }
-        if self.floating == place as u8 {
-            self.floating = NONE;
-        }
         for child in 0..FIBERS {
             if self.fibers[child].parent == place as u8 {
                 self.fibers[child].parent = NONE;
@@ -111,9 +169,6 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let fiber = &mut self.fibers[place];
-        (fiber.end, fiber.code) = (cause, code);
-        fiber.wait.active = false;
-        fiber.timer = u64::MAX;
         fiber.caps.clear();
         let (parent, object) = (fiber.parent as usize, fiber.object);
         self.signal(object);

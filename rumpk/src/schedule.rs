@@ -12,6 +12,14 @@ pub fn places(mut mask: u64) -> impl Iterator<Item = usize> {
     })
 }
 
+/// Who gets the core.
+enum Chosen {
+    Fiber(usize),
+    /// One step of the kernel's for this domain.
+    Job(u8),
+    Nobody,
+}
+
 impl<M: Machine> Kernel<M> {
     /// A fiber that waited becomes ready. What it got is found out when it runs.
     pub(crate) fn wake(&mut self, place: usize) {
@@ -42,7 +50,7 @@ impl<M: Machine> Kernel<M> {
         let id = self.fibers[place % FIBERS].domain;
         let domain = &mut self.domains[id as usize % DOMAINS];
         domain.ready &= !(1 << place);
-        if domain.ready == 0 && !domain.is_free() {
+        if domain.ready == 0 && domain.job.is_none() && !domain.is_free() {
             let now = self.machine.now();
             self.sched.sleep(id, now);
         }
@@ -126,9 +134,16 @@ impl<M: Machine> Kernel<M> {
             if now >= self.next_timer {
                 self.expire(now);
             }
-            let Some(place) = self.choose(now, runs) else {
-                self.sleep(now);
-                continue;
+            let place = match self.choose(now, runs) {
+                Chosen::Fiber(place) => place,
+                Chosen::Job(id) => {
+                    self.work(id);
+                    continue;
+                }
+                Chosen::Nobody => {
+                    self.sleep(now);
+                    continue;
+                }
             };
             self.dispatch(place);
             if self.finish_wait() {
@@ -143,9 +158,9 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// The running fiber, unless its energy ended (`runs` is false) or a higher spectrum is ready; else the best domain,
-    /// its fibers in turn. Arms the timer.
-    fn choose(&mut self, now: u64, runs: bool) -> Option<usize> {
+    /// The running fiber, unless its energy ended (`runs` is false) or a higher spectrum is ready; else the best domain:
+    /// its job, or its fibers in turn. Arms the timer.
+    fn choose(&mut self, now: u64, runs: bool) -> Chosen {
         self.sched.refill_due(now);
         let (place, until) = if runs && !self.sched.outranked(self.domain) {
             let left = self.sched.energy_left(self.domain).max(0) as u64;
@@ -154,18 +169,21 @@ impl<M: Machine> Kernel<M> {
             if self.current != NONE && self.fiber().state == state::RUNNING {
                 self.fiber_mut().state = state::READY;
             }
-            let choice = self.sched.pick(now)?;
+            let Some(choice) = self.sched.pick(now) else { return Chosen::Nobody };
             if self.shut >> choice.id & 1 != 0 {
                 self.open_lines(choice.id);
             }
             let domain = &self.domains[choice.id as usize % DOMAINS];
+            if !domain.job.is_none() {
+                return Chosen::Job(choice.id);
+            }
             let after = domain.ready & (u64::MAX << (domain.last as u32 % 64) << 1);
             let set = if after != 0 { after } else { domain.ready };
             (set.trailing_zeros() as usize % FIBERS, choice.until)
         };
         let until = if until > u64::MAX / 2 { u64::MAX } else { until };
         self.arm(now, until.min(self.sched.next_event(now)));
-        Some(place)
+        Chosen::Fiber(place)
     }
 
     /// Arms the timer for `at` or the fibers' next time. One that is armed for earlier stays: it comes once too often,

@@ -1,16 +1,19 @@
-//! A new domain: everything is decided in [`Kernel::plan`], then [`Kernel::start`] applies it.
+//! A new domain: everything is decided in [`Kernel::plan`], then [`Kernel::start`] takes what it needs. Its memory is made
+//! afterwards, as its own job ([`crate::build`]).
+use crate::build::Layout;
 use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::image::Image;
-use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
+use crate::job::Phase;
+use crate::kernel::{FIBERS, Kernel, NONE};
 use crate::object::{Body, Object};
 use abi::PAGE;
-use abi::boot::{KERNEL_SERVICE, Service, virt};
+use abi::boot::{KERNEL_SERVICE, Service};
 use abi::call::{ARGS_MAX, Error, NO_SLOT};
-use abi::cap::{Kind, R, W, X, slot, verb};
+use abi::cap::{Kind, slot, verb};
 use abi::pledge;
 use abi::stats::{end, state};
-use arch::{Frame, Machine, Memory, TablePool};
+use arch::{Frame, Machine};
 use cap::Cap;
 use sched::Params;
 
@@ -43,35 +46,17 @@ pub struct Wish<'a> {
 
 /// A checked wish: nothing in it can fail any more but for memory and energy, which are taken first.
 pub struct Plan {
-    image: Option<Image>,
-    /// Physical address of the image's bytes, and their length.
-    bytes: (u64, usize),
+    layout: Layout,
     pub service: Option<(u16, Service)>,
-    pledge: u64,
     params: Params,
     policy: u8,
-    heap: u64,
-    stack: u64,
-    /// Bytes of its MEMORY objects, at the extent's end.
-    regions: u64,
     fibers_max: u32,
     name: [u8; 32],
 }
 
-impl Plan {
-    fn image_len(&self) -> u64 {
-        self.image.as_ref().map_or(0, |image| image.mem_len)
-    }
-    /// Image, heap, guard page, stack, guard page, MEMORY objects.
-    fn memory_len(&self) -> u64 {
-        self.image_len() + self.heap + PAGE_LEN + self.stack + PAGE_LEN + self.regions
-    }
-    fn tables_len(&self) -> u64 {
-        (TABLE_PAGES + self.memory_len() / PER_TABLE) * PAGE_LEN
-    }
-    fn extent_len(&self) -> u64 {
-        self.tables_len() + self.memory_len()
-    }
+/// Bytes of tables for a domain with so much memory.
+fn tables_len(memory: u64) -> u64 {
+    (TABLE_PAGES + memory / PER_TABLE) * PAGE_LEN
 }
 
 impl<M: Machine> Kernel<M> {
@@ -112,17 +97,21 @@ impl<M: Machine> Kernel<M> {
         if heap > abi::image::MEMORY_MAX || stack > abi::image::MEMORY_MAX {
             return Err(Error::NoMemory);
         }
-        let regions = service.as_ref().map_or(0, |(_, s)| manifest.regions(s));
-        Ok(Plan {
-            image,
-            bytes,
-            service,
-            pledge,
-            params: Params { spectrum, budget_ns },
-            policy: service.map_or(own.map_or(0, |m| m.policy), |(_, s)| s.policy as u8),
+        let mut layout = Layout {
             heap: heap.next_multiple_of(PAGE_LEN),
             stack: stack.next_multiple_of(PAGE_LEN).max(PAGE_LEN),
-            regions,
+            image,
+            bytes,
+            pledge,
+            regions: service.as_ref().map_or(0, |(_, s)| manifest.regions(s)),
+            ..Layout::NONE
+        };
+        layout.tables = tables_len(layout.extent_len());
+        Ok(Plan {
+            layout,
+            service,
+            params: Params { spectrum, budget_ns },
+            policy: service.map_or(own.map_or(0, |m| m.policy), |(_, s)| s.policy as u8),
             fibers_max: own.map_or(FIBERS as u32, |m| m.fibers.max(1)),
             name: abi::name(wish.name),
         })
@@ -140,7 +129,7 @@ impl<M: Machine> Kernel<M> {
         Ok((Some(image), (self.places.archive.0 + found.offset as u64, found.len)))
     }
 
-    /// Makes the domain and its first fiber, ready to run; the fiber's place.
+    /// Makes the domain and its first fiber, with the job of making their memory; the fiber's place.
     pub(crate) fn start(&mut self, wish: &Wish) -> Result<usize, Error> {
         let plan = self.plan(wish)?;
         let veil = self.veil_at_birth(&plan, wish)?;
@@ -155,39 +144,46 @@ impl<M: Machine> Kernel<M> {
             None => 0,
         };
         self.check_channel_slot(wish, own_slot)?;
-        let extent = (self.memory.take(plan.extent_len())?, plan.extent_len());
-        let built = self.build(&plan, wish, id as u8, extent).and_then(|frame| {
-            let channel = self.channel_to_child(wish)?;
+        let len = plan.layout.extent_len();
+        let extent = (self.memory.take(len)?, len);
+        let taken = self.channel_to_child(wish).and_then(|channel| {
             let carved = self.admit(&plan, wish, id as u8);
             if carved.is_err() {
                 self.discard_channel(channel);
             }
-            Ok((frame, carved?, channel))
+            Ok((carved?, channel))
         });
-        let (frame, carved, channel) = match built {
-            Ok(built) => built,
+        let (carved, channel) = match taken {
+            Ok(taken) => taken,
             Err(error) => {
-                if let Some(space) = self.domains[id].space.take() {
-                    self.machine.retire(&space);
-                }
-                self.domains[id] = Domain::FREE;
                 self.memory.give(extent.0, extent.1);
                 return Err(error);
             }
         };
         self.veils[id] = veil;
-        let domain = &mut self.domains[id];
-        (domain.carved, domain.fibers, domain.last) = (carved, 1 << place, place as u8);
-        domain.first = place as u8;
-        let parent = self.fibers.get(wish.parent as usize);
-        domain.parent = parent.map_or(NONE, |p| p.domain);
-        self.new_fiber(place, id as u8, wish.parent, frame, plan.name);
+        self.domains[id] = Domain {
+            extent,
+            heap: plan.layout.heap_in(extent.0),
+            pledge: plan.layout.pledge,
+            born: plan.layout.pledge,
+            layout: plan.layout.clone(),
+            policy: plan.policy,
+            service: plan.service.map_or(KERNEL_SERVICE, |(index, _)| index),
+            fibers: 1 << place,
+            fibers_max: plan.fibers_max,
+            first: place as u8,
+            last: place as u8,
+            parent: self.fibers.get(wish.parent as usize).map_or(NONE, |p| p.domain),
+            carved,
+            ..Domain::FREE
+        };
+        self.keep_args(id as u8, wish.args);
+        self.new_fiber(place, id as u8, wish.parent, M::Frame::EMPTY, plan.name);
         self.birth_slots(place, &plan, wish);
         self.connect_parent(place, wish, channel);
         self.name_fiber(place, own_slot, wish.parent);
-        self.audit_domain(place, plan.bytes);
-        self.fibers[place].state = state::WAITING;
-        self.wake(place);
+        self.audit_domain(place, plan.layout.bytes);
+        self.begin(id as u8, Phase::Space);
         Ok(place)
     }
 
@@ -211,92 +207,6 @@ impl<M: Machine> Kernel<M> {
         }
         self.sched.add(id, plan.params)?;
         Ok(carved)
-    }
-
-    /// Fills the extent and maps it; the first fiber's frame.
-    fn build(
-        &mut self,
-        plan: &Plan,
-        wish: &Wish,
-        id: u8,
-        extent: (u64, u64),
-    ) -> Result<M::Frame, Error> {
-        let (base, len) = extent;
-        self.machine.bytes_mut(base, len as usize).fill(0);
-        let image_at = base + plan.tables_len();
-        let mut pool = TablePool { next: base, end: image_at };
-        let space =
-            self.machine.new_space(id as u16 + 1, &mut pool).map_err(|_| Error::NoMemory)?;
-        let service = plan.service.map_or(KERNEL_SERVICE, |(index, _)| index);
-        self.domains[id as usize % DOMAINS] = Domain {
-            space: Some(space),
-            pool,
-            extent,
-            pledge: plan.pledge,
-            born: plan.pledge,
-            policy: plan.policy,
-            service,
-            fibers_max: plan.fibers_max,
-            ..Domain::FREE
-        };
-        let before = core::mem::replace(&mut self.domain, id);
-        let mapped = self.fill(plan, wish, image_at);
-        self.domain = before;
-        mapped
-    }
-
-    /// Copies, relocates and maps image, heap and stack of the current `self.domain`.
-    fn fill(&mut self, plan: &Plan, wish: &Wish, image_at: u64) -> Result<M::Frame, Error> {
-        let mut entry = self.places.application;
-        if let Some(image) = &plan.image {
-            entry = image_at + image.entry;
-            self.place_image(image, plan.bytes, image_at)?;
-        }
-        let heap_at = image_at + plan.image_len();
-        self.map_pages(heap_at, plan.heap, R | W, Memory::Normal)?;
-        self.domain_mut().heap = if plan.heap == 0 { (0, 0) } else { (heap_at, plan.heap) };
-        let stack_at = heap_at + plan.heap + PAGE_LEN;
-        self.map_pages(stack_at, plan.stack, R | W, Memory::Normal)?;
-        self.map_facts(plan.pledge)?;
-        let args_at = (stack_at + plan.stack - wish.args.len() as u64) & !15;
-        self.machine.bytes_mut(args_at, wish.args.len()).copy_from_slice(wish.args);
-        let args = [args_at, wish.args.len() as u64, virt::SYSTABLE];
-        Ok(M::Frame::start(entry, args_at, args, self.isolated))
-    }
-
-    fn place_image(&mut self, image: &Image, from: (u64, usize), to: u64) -> Result<(), Error> {
-        for s in image.segments() {
-            let at = to + s.addr;
-            self.machine.copy(from.0 + s.offset as u64, at, s.file_len as usize);
-        }
-        for i in 0..image.relocation_count() {
-            let at = to + image.relocation(self.machine.bytes(from.0, from.1), i);
-            let place = self.machine.bytes_mut(at, 8);
-            let addend = u64::from_le_bytes(place.try_into().map_err(|_| Error::BadCall)?);
-            place.copy_from_slice(&addend.wrapping_add(to).to_le_bytes());
-        }
-        for s in image.segments() {
-            let at = to + s.addr;
-            if s.perms as u8 & X != 0 {
-                self.machine.sync_code(at, s.mem_len as usize);
-            }
-            self.map_pages(at, s.mem_len, s.perms as u8, Memory::Normal)?;
-        }
-        Ok(())
-    }
-
-    /// SysTable and gates for everyone; what the table points to for DEVICE and AUDIT.
-    fn map_facts(&mut self, mask: u64) -> Result<(), Error> {
-        self.map_pages(virt::SYSTABLE, PAGE_LEN, R, Memory::Normal)?;
-        self.map_pages(virt::GATES, PAGE_LEN, R | X, Memory::Normal)?;
-        if mask & (pledge::DEVICE | pledge::AUDIT) == 0 {
-            return Ok(());
-        }
-        let p = &self.places;
-        for (at, len) in [p.manifest, p.fdt, p.beb, p.memmap] {
-            self.map_pages(at, len.next_multiple_of(PAGE_LEN), R, Memory::Normal)?;
-        }
-        Ok(())
     }
 
     /// Fills a free place of the fiber table.

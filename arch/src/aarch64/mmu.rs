@@ -186,7 +186,7 @@ fn entry(machine: &mut Aarch64, table: u64, index: u64) -> &mut u64 {
 }
 
 fn clear(machine: &mut Aarch64, table: u64) {
-    machine.bytes_mut(table, PAGE).fill(0);
+    machine.zero(table, PAGE);
 }
 
 pub fn new_space(machine: &mut Aarch64, tag: u16, pool: &mut TablePool) -> Result<Space, NoTable> {

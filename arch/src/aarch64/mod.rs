@@ -2,6 +2,7 @@
 //!
 //! Sections cited are those of the Arm Architecture Reference Manual, DDI 0487.
 
+mod bulk;
 mod frame;
 mod gic;
 mod mmu;
@@ -255,8 +256,10 @@ impl Machine for Aarch64 {
     fn copy(&mut self, from: u64, to: u64, len: usize) {
         assert!(from.abs_diff(to) >= len as u64, "overlapping copy");
         let (from, to) = (self.pointer(from, len), self.pointer(to, len));
-        // SAFETY: both inside RAM and apart.
-        unsafe { core::ptr::copy_nonoverlapping(from, to, len) };
+        bulk::copy(from, to, len);
+    }
+    fn zero(&mut self, pa: u64, len: usize) {
+        bulk::zero(self.pointer(pa, len), len);
     }
     fn sync_code(&mut self, pa: u64, len: usize) {
         let start = self.pointer(pa, len) as u64;

@@ -13,6 +13,9 @@ const JOBS_MAX: usize = 16;
 /// Longest name that is remembered.
 const NAME_MAX: usize = 32;
 
+/// How long the end of a child is waited for after it was killed, ns.
+const END_NS: u64 = 200_000_000;
+
 /// A child.
 #[derive(Clone, Copy)]
 struct Job {
@@ -109,6 +112,10 @@ impl Jobs {
         let found = self.child(what).or_else(|| granted(what));
         match found.map(Fiber::kill) {
             Some(Ok(())) => {
+                // Its end is work of the kernel at its own expense; one that is restarted has none.
+                if let Some(child) = self.child(what) {
+                    let _ = wait::one(child.0, want::EVENT, Some(Clock::OWN.now() + END_NS));
+                }
                 self.reap("");
             }
             // The manifest speaks of the service; a shell that another one runs has its name only.

@@ -108,7 +108,19 @@ impl<M: Machine> Kernel<M> {
         perms: u8,
         memory: Memory,
     ) -> Result<(), Error> {
-        let domain = &mut self.domains[self.domain as usize % DOMAINS];
+        self.map_for(self.domain, address, len, perms, memory)
+    }
+
+    /// The same into any domain.
+    pub(crate) fn map_for(
+        &mut self,
+        id: u8,
+        address: u64,
+        len: u64,
+        perms: u8,
+        memory: Memory,
+    ) -> Result<(), Error> {
+        let domain = &mut self.domains[id as usize % DOMAINS];
         let space = domain.space.ok_or(Error::Gone)?;
         let mapped =
             self.machine.map(&space, &mut domain.pool, address, address, len, perms, memory);

@@ -1,15 +1,16 @@
 //! `spawn(slot, desc, len)`.
 use crate::fiber::Fiber;
+use crate::job::Phase;
 use crate::kernel::Kernel;
-use crate::object::Answer;
+use crate::object::{Answer, Stop};
 use crate::spawn::Wish;
 use abi::PAGE;
 use abi::boot::SERVICE_INIT;
 use abi::call::{ARGS_MAX, Error, SPAWN_FIBER, SPAWN_IMAGE, Spawn};
-use abi::cap::{R, W, X, slot, verb};
+use abi::cap::{X, slot, verb};
 use abi::pledge;
 use abi::stats::state;
-use arch::{Frame, Machine, Memory, UserAddr};
+use arch::{Frame, Machine, UserAddr};
 
 /// Most bytes of stack of a fiber of the own domain.
 const STACK_MAX: u64 = 1 << 20;
@@ -106,16 +107,15 @@ impl<M: Machine> Kernel<M> {
         if self.objects.iter().filter(|o| o.is_free()).count() < 2 {
             return Err(Error::Full.into());
         }
+        if !self.domain().job.is_none() {
+            return Err(Error::NotReady.into());
+        }
         let len = stack + 2 * PAGE as u64;
         let base = self.memory.take(len)?;
-        self.machine.bytes_mut(base, len as usize).fill(0);
-        let bottom = base + PAGE as u64;
-        if let Err(error) = self.map_pages(bottom, stack, R | W, Memory::Normal) {
-            self.unmap_pages(self.domain, bottom, stack);
-            self.memory.give(base, len);
-            return Err(error.into());
-        }
-        let args_at = (bottom + stack - args.len() as u64) & !15;
+        // The page at the top now, as the argument block lies there; the rest is the domain's job.
+        let top = base + stack;
+        self.machine.zero(top, PAGE);
+        let args_at = (top + PAGE as u64 - args.len() as u64) & !15;
         self.machine.bytes_mut(args_at, args.len()).copy_from_slice(args);
         let given = [args_at, args.len() as u64, abi::boot::virt::SYSTABLE];
         let frame = M::Frame::start(spec.entry, args_at, given, self.isolated);
@@ -127,9 +127,11 @@ impl<M: Machine> Kernel<M> {
         self.give_singles(place, domain);
         self.name_fiber(place, own_slot, parent);
         self.audit_fiber(place, 1);
-        self.fibers[place].state = state::WAITING;
-        self.wake(place);
-        self.slot_of(place)
+        self.begin(domain, Phase::Stack);
+        self.domain_mut().job.at = crate::build::at_part(place);
+        self.fiber_mut().frame.set_result(0, own_slot as usize);
+        self.fiber_mut().state = state::READY;
+        Err(Stop::Later)
     }
 }
 
