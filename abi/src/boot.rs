@@ -220,8 +220,10 @@ record! {
         152 unveils: u16,
         /// Its length in bytes; 0: it sees what its pledge allows.
         154 unveils_len: u16,
-        /// 0.
-        156 zero: u32,
+        /// Pages of memory for its children and for stacks of further fibers; 0: an eighth of what is free at boot.
+        156 child_pages: u16,
+        /// Places for its children, one for each fiber and each channel; 0: 16.
+        158 child_places: u16,
     }
 }
 
@@ -264,9 +266,9 @@ record! {
         3 perms: u8,
         /// IRQ: 1 edge, 0 level. FIBER: index of the service.
         4 arg: u32,
-        /// DEVICE: address. IRQ: INTID.
+        /// DEVICE: address. IRQ: INTID. MEMORY: 0, the kernel chooses it.
         8 a: u64,
-        /// DEVICE: length in bytes.
+        /// DEVICE, MEMORY: length in bytes.
         16 b: u64,
         /// 0.
         24 zero: u64,

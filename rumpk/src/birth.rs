@@ -154,7 +154,14 @@ impl<M: Machine> Kernel<M> {
         if wish.channel_slot == NO_SLOT || wish.parent as usize >= FIBERS {
             return Ok(None);
         }
-        self.new_channel(0, abi::ring::DEFAULT_SLOTS, 0).map(Some)
+        let channel = self.new_channel(0, abi::ring::DEFAULT_SLOTS, 0)?;
+        let len = self.channels[channel as usize % CHANNELS].len();
+        let payer = self.fibers[wish.parent as usize].domain;
+        if let Err(error) = self.accounts.take_channel(payer, channel, len) {
+            self.discard_channel(Some(channel));
+            return Err(error);
+        }
+        Ok(Some(channel))
     }
 
     pub(crate) fn discard_channel(&mut self, channel: Option<u8>) {
@@ -162,6 +169,7 @@ impl<M: Machine> Kernel<M> {
         let place = &mut self.channels[index as usize % CHANNELS];
         let channel = core::mem::replace(place, Channel::FREE);
         self.memory.give(channel.base, channel.len());
+        self.accounts.give_channel(index);
     }
 
     /// Slot 3 of the child and the slot that the parent asked for: a channel of their own.
@@ -189,8 +197,11 @@ impl<M: Machine> Kernel<M> {
             [slot::CONSOLE_IN, slot::CONSOLE_OUT].map(|at| (at, parent.caps.get(at).copied()));
         for (at, cap) in ends {
             if let Ok(cap) = cap {
-                let verbs = cap.verbs & (verb::SEND | verb::RECV | verb::MASK);
-                self.give(place, at, Cap { verbs, depth: cap.depth.saturating_add(1), ..cap });
+                let copy = cap.inherited(verb::SEND | verb::RECV | verb::MASK);
+                // What the parent has no right to say or hear leaves the slot free.
+                if !copy.is_empty() {
+                    self.give(place, at, copy);
+                }
             }
         }
     }

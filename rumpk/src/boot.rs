@@ -93,6 +93,7 @@ impl<M: Machine> Kernel<M> {
         assert!(others == 0 || ram + ram_len >= virt::CORES + others, "RAM for more cores");
         let len = (ram + ram_len).checked_sub(free + others).expect("the archive fits into RAM");
         self.memory.give(free, len);
+        self.accounts.begin(len);
         self.places.free = (free, len);
         self.places.reserved = ram_len - len;
         let ranges = [

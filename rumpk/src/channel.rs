@@ -234,6 +234,7 @@ impl<M: Machine> Kernel<M> {
             }
             self.channels[channel as usize % CHANNELS] = Channel::FREE;
             self.memory.give(base, len);
+            self.accounts.give_channel(channel);
         }
     }
 

@@ -31,6 +31,7 @@ impl<M: Machine> Kernel<M> {
         if len != 0 {
             self.unmap_pages(id, base, len);
             self.memory.give(base, len);
+            self.accounts.give_stack(id, len);
         }
         self.blame(place, cause, code);
         self.bury(place);
@@ -112,6 +113,7 @@ impl<M: Machine> Kernel<M> {
             self.free_channel_if_dead(channel);
         }
         self.sched.remove(id);
+        self.accounts.close(id, Some(self.domains[index].first as usize));
         let domain = core::mem::replace(&mut self.domains[index], Domain::FREE);
         if let Some(space) = &domain.space {
             // The tag is used again by the next domain in this place.
@@ -192,6 +194,7 @@ impl<M: Machine> Kernel<M> {
         }
         self.fibers[place].state = 0;
         self.fibers[place].object = 0;
+        self.accounts.asked(place);
     }
 
     /// A fiber that waits for its events looks again.

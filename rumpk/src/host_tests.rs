@@ -83,6 +83,8 @@ fn cell_manifest() -> Vec<u8> {
         pledge: 2 << pledge::SPECTRUM_SHIFT | pledge::STDIO | pledge::EXEC | pledge::RPATH,
         energy: 2000,
         flags: SERVICE_INIT,
+        child_pages: 2000,
+        child_places: 48,
         ..Service::zeroed()
     };
     let len = (CellManifest::SIZE + Service::SIZE) as u32;

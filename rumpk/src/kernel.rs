@@ -7,9 +7,10 @@ use crate::memory::Extents;
 use crate::object::{Object, Stop};
 use crate::parked::Parked;
 use crate::places::Places;
+use crate::quota::Accounts;
 use abi::call::Error;
 use arch::Machine;
-use cap::Cap;
+use cap::{Cap, next_epoch};
 use prov::Chain;
 use sched::Harmonic;
 use veil::Veil;
@@ -69,6 +70,7 @@ pub struct Kernel<M: Machine> {
     /// What each domain sees of the files, by its place.
     pub(crate) veils: [Veil; DOMAINS],
     pub(crate) memory: Extents,
+    pub(crate) accounts: Accounts,
     pub(crate) places: Places,
     pub(crate) counters: Counters,
     /// Audit: the state of the chain, whose records lie at [`abi::boot::virt::PROVCHAIN`].
@@ -96,11 +98,6 @@ pub struct Kernel<M: Machine> {
     pub(crate) isolated: bool,
 }
 
-/// Never 0, which no object in use has.
-fn next_epoch(epoch: u32) -> u32 {
-    epoch.wrapping_add(1).max(1)
-}
-
 impl<M: Machine> Kernel<M> {
     /// A kernel without a machine and without fibers, to fill a static.
     #[must_use]
@@ -119,6 +116,7 @@ impl<M: Machine> Kernel<M> {
             parked: [Parked::NONE; CHANNELS],
             veils: [const { Veil::new() }; DOMAINS],
             memory: Extents::NONE,
+            accounts: Accounts::NONE,
             places: Places::NONE,
             counters: Counters::ZERO,
             chain: Chain::new(),

@@ -38,6 +38,7 @@ mod object;
 mod panic_record;
 mod parked;
 mod places;
+mod quota;
 mod schedule;
 mod spawn;
 mod trap;

@@ -7,6 +7,7 @@ use crate::image::Image;
 use crate::job::Phase;
 use crate::kernel::{FIBERS, Kernel, NONE};
 use crate::object::{Body, Object};
+use crate::quota::Quota;
 use abi::PAGE;
 use abi::boot::{KERNEL_SERVICE, Service};
 use abi::call::{ARGS_MAX, Error, NO_SLOT};
@@ -144,8 +145,15 @@ impl<M: Machine> Kernel<M> {
             None => 0,
         };
         self.check_channel_slot(wish, own_slot)?;
+        self.open_account(&plan, wish, id as u8)?;
         let len = plan.layout.extent_len();
-        let extent = (self.memory.take(len)?, len);
+        let extent = match self.memory.take(len) {
+            Ok(base) => (base, len),
+            Err(error) => {
+                self.accounts.close(id as u8, None);
+                return Err(error);
+            }
+        };
         let taken = self.channel_to_child(wish).and_then(|channel| {
             let carved = self.admit(&plan, wish, id as u8);
             if carved.is_err() {
@@ -157,6 +165,7 @@ impl<M: Machine> Kernel<M> {
             Ok(taken) => taken,
             Err(error) => {
                 self.memory.give(extent.0, extent.1);
+                self.accounts.close(id as u8, None);
                 return Err(error);
             }
         };
@@ -185,6 +194,18 @@ impl<M: Machine> Kernel<M> {
         self.audit_domain(place, plan.layout.bytes);
         self.begin(id as u8, Phase::Space);
         Ok(place)
+    }
+
+    /// Memory and places: a service's as the manifest promises, anything else's out of its parent's.
+    fn open_account(&mut self, plan: &Plan, wish: &Wish, id: u8) -> Result<(), Error> {
+        if let Some((_, service)) = &plan.service {
+            self.accounts.open_service(id, service.child_pages, service.child_places);
+            return Ok(());
+        }
+        let parent = self.fibers[wish.parent as usize % FIBERS].domain;
+        let cost = Quota { bytes: plan.layout.extent_len(), places: plan.fibers_max };
+        let heir = plan.layout.pledge & pledge::EXEC != 0 || plan.fibers_max > 1;
+        self.accounts.open_child(parent, id, cost, heir)
     }
 
     fn check_channel_slot(&self, wish: &Wish, own_slot: u8) -> Result<(), Error> {

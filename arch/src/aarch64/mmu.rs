@@ -211,6 +211,20 @@ fn step(
     Ok(fresh)
 }
 
+/// So many pages of a range that starts at `at` and has `left` bytes stand in one table of the last level.
+fn run(at: u64, left: u64) -> u64 {
+    left.div_ceil(PAGE as u64).min(ENTRIES - (at >> 12 & (ENTRIES - 1)))
+}
+
+/// `count` entries of a table from the one for `at` on.
+fn entries(machine: &mut Aarch64, table: u64, at: u64, count: u64) -> &mut [u64] {
+    let first = at >> 12 & (ENTRIES - 1);
+    assert!(first + count <= ENTRIES, "entries of another table");
+    let slots = machine.words(table + first * 8, count as usize);
+    // SAFETY: `words` checked that they are RAM and aligned; borrowed with `machine`.
+    unsafe { core::slice::from_raw_parts_mut(slots, count as usize) }
+}
+
 pub fn map(
     machine: &mut Aarch64,
     space: Space,
@@ -220,11 +234,19 @@ pub fn map(
     len: u64,
     attributes: u64,
 ) -> Result<(), NoTable> {
-    for offset in (0..len).step_by(PAGE) {
+    // A table at a time: memory of many pages is mapped within one call.
+    let mut offset = 0;
+    while offset < len {
         let at = va + offset;
         let middle = step(machine, pool, space.root(), at >> 30 & 511)?;
         let last = step(machine, pool, middle, at >> 21 & 511)?;
-        *entry(machine, last, at >> 12 & 511) = (pa + offset) | attributes;
+        let mut descriptor = (pa + offset) | attributes;
+        let count = run(at, len - offset);
+        for entry in entries(machine, last, at, count) {
+            *entry = descriptor;
+            descriptor += PAGE as u64;
+        }
+        offset += count * PAGE as u64;
     }
     // The walker must see the entries before the fiber uses them; it never held them, so nothing is invalidated.
     barrier!("dsb ishst");
@@ -232,27 +254,43 @@ pub fn map(
     Ok(())
 }
 
+/// The table of the last level for `at`, if there is one.
+fn last_table(machine: &mut Aarch64, space: Space, at: u64) -> Option<u64> {
+    let mut table = space.root();
+    for shift in [30, 21] {
+        let found = *entry(machine, table, at >> shift & 511);
+        if found & bit::VALID == 0 {
+            return None;
+        }
+        table = found & bit::ADDRESS;
+    }
+    Some(table)
+}
+
+/// Pages above which a whole space is invalidated rather than each page: what it loses besides is walked again.
+const PAGES_EACH: u64 = 64;
+
 /// Removes the pages' entries and completes the invalidation on every core.
 pub fn unmap(machine: &mut Aarch64, space: Space, va: u64, len: u64) {
-    for at in (va..va + len).step_by(PAGE) {
-        let mut table = space.root();
-        for shift in [30, 21] {
-            let found = *entry(machine, table, at >> shift & 511);
-            if found & bit::VALID == 0 {
-                table = 0;
-                break;
-            }
-            table = found & bit::ADDRESS;
+    let mut offset = 0;
+    while offset < len {
+        let at = va + offset;
+        let count = run(at, len - offset);
+        if let Some(table) = last_table(machine, space, at) {
+            entries(machine, table, at, count).fill(0);
         }
-        if table != 0 {
-            *entry(machine, table, at >> 12 & 511) = 0;
-        }
+        offset += count * PAGE as u64;
     }
     barrier!("dsb ishst");
-    for at in (va..va + len).step_by(PAGE) {
-        let operand = space.asid() << 48 | at >> 12;
-        // SAFETY: invalidates one page of one ASID (C5.5.82); the entry is already gone.
-        unsafe { asm!("tlbi vae1is, {}", in(reg) operand, options(nostack)) };
+    if len > PAGES_EACH * PAGE as u64 {
+        // SAFETY: invalidates everything of one ASID (C5.5.6); the entries are already gone.
+        unsafe { asm!("tlbi aside1is, {}", in(reg) space.asid() << 48, options(nostack)) };
+    } else {
+        for at in (va..va + len).step_by(PAGE) {
+            let operand = space.asid() << 48 | at >> 12;
+            // SAFETY: invalidates one page of one ASID (C5.5.82); the entry is already gone.
+            unsafe { asm!("tlbi vae1is, {}", in(reg) operand, options(nostack)) };
+        }
     }
     barrier!("dsb ish");
     barrier!("isb");

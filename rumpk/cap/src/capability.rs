@@ -183,6 +183,15 @@ impl Cap {
         self.allows(verb::GRANT)
     }
 
+    /// What a child is born with of something that its parent holds: `verbs` of it at most, without a mapping and
+    /// without GRANT, one hop deeper. [`Cap::EMPTY`] if nothing is left.
+    #[must_use]
+    pub fn inherited(&self, verbs: u8) -> Self {
+        let mask = Mask { verbs: verbs & !verb::GRANT, perms: 0, expiry: NEVER, range: None };
+        let copy = self.meet(&mask);
+        if copy.is_empty() { copy } else { Self { depth: self.depth.saturating_add(1), ..copy } }
+    }
+
     /// The revoker's own slot in the epoch that its REVOKE began.
     #[must_use]
     pub const fn restamped(self, epoch: u32) -> Self {
@@ -195,4 +204,13 @@ fn intersect(a: (u64, u64), b: (u64, u64)) -> (u64, u64) {
     let start = a.0.max(b.0);
     let end = a.0.saturating_add(a.1).min(b.0.saturating_add(b.1));
     if end > start { (start, end - start) } else { (0, 0) }
+}
+
+/// The epoch after `epoch`: another one, and never 0, which no object in use has.
+#[must_use]
+pub const fn next_epoch(epoch: u32) -> u32 {
+    match epoch.wrapping_add(1) {
+        0 => 1,
+        next => next,
+    }
 }

@@ -111,6 +111,20 @@ proptest! {
     }
 
     #[test]
+    fn an_inheritance_never_gains_and_cannot_be_passed_on(c in capability(), verbs: u8) {
+        let copy = c.inherited(verbs);
+        prop_assert!(below(&copy, &c));
+        prop_assert!(copy.allows(verb::GRANT).is_err() && copy.perms == 0);
+        prop_assert!(copy.is_empty() || copy.depth == c.depth + 1);
+    }
+
+    #[test]
+    fn epochs_differ_and_are_never_zero(epoch: u32) {
+        let next = cap::next_epoch(epoch);
+        prop_assert!(next != 0 && next != epoch);
+    }
+
+    #[test]
     fn sub_ranges_stay_inside(c in capability(), start: u64, len: u64) {
         if let Ok(offset) = c.sub_range(start, len) {
             prop_assert!(offset >= c.offset);

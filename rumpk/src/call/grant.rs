@@ -7,6 +7,7 @@ use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body, Stop};
 use abi::call::{Error, Landed, REVOKE};
 use abi::cap::{MAX_DEPTH, NEVER, SLOTS, verb};
+use abi::prov::kind;
 use abi::ring::{INLINE_MAX, Slot};
 use abi::stats::{Event, event};
 use arch::{Machine, UserAddr};
@@ -28,7 +29,21 @@ impl<M: Machine> Kernel<M> {
         }
         let offer = self.decide_grant(args)?;
         self.park(&offer);
+        self.audit_grant(&offer);
         Ok(0)
+    }
+
+    fn audit_grant(&mut self, offer: &Offer) {
+        let copy = &offer.copy;
+        let mut data = [0; 32];
+        data[..4].copy_from_slice(&[copy.kind.0, copy.verbs, copy.perms, copy.depth]);
+        let ends = &self.channels[offer.channel as usize % CHANNELS].ends;
+        let holder = ends[offer.side as usize & 1].holder as usize % FIBERS;
+        data[4..8].copy_from_slice(&self.fibers[holder].id.to_le_bytes());
+        data[8..16].copy_from_slice(&copy.expiry.to_le_bytes());
+        data[16..24].copy_from_slice(&copy.offset.to_le_bytes());
+        data[24..].copy_from_slice(&copy.len.to_le_bytes());
+        self.audit(kind::GRANT, self.fiber().id, copy.object, 0, &data);
     }
 
     /// What the arguments come to. Nothing is changed but that void capabilities leave the channel.
@@ -112,6 +127,10 @@ impl<M: Machine> Kernel<M> {
         cap.may_revoke()?;
         let epoch = self.apply_revoke(&cap, self.domain);
         self.fiber_mut().caps.replace(slot, cap.restamped(epoch))?;
+        let mut data = [0; 8];
+        data[0] = cap.kind.0;
+        data[4..].copy_from_slice(&epoch.to_le_bytes());
+        self.audit(kind::REVOKE, self.fiber().id, cap.object, 0, &data);
         Ok(0)
     }
 

@@ -99,7 +99,7 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::TooBig.into());
         }
         let stack = stack.next_multiple_of(PAGE as u64);
-        if self.domain().fibers.count_ones() >= self.domain().fibers_max {
+        if self.own_fibers(self.domain) >= self.domain().fibers_max {
             return Err(Error::Full.into());
         }
         let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
@@ -111,7 +111,14 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::NotReady.into());
         }
         let len = stack + 2 * PAGE as u64;
-        let base = self.memory.take(len)?;
+        self.accounts.take_stack(self.domain, len)?;
+        let base = match self.memory.take(len) {
+            Ok(base) => base,
+            Err(error) => {
+                self.accounts.give_stack(self.domain, len);
+                return Err(error.into());
+            }
+        };
         // The page at the top now, as the argument block lies there; the rest is the domain's job.
         let top = base + stack;
         self.machine.zero(top, PAGE);

@@ -1,5 +1,6 @@
 //! The compiled cell manifest: services, links and grants with their slots.
 use abi::{
+    PAGE,
     boot::{CellManifest, Grant, Link, MANIFEST_MAGIC, Service as Record},
     cap::{Kind, R, W, slot},
     image::ImageManifest,
@@ -7,9 +8,10 @@ use abi::{
 };
 
 use crate::profile::{
-    model::{Cell, Channel, Service},
+    model::{Cell, Channel, Children, Service},
     unveil,
 };
+use crate::report::Spanned;
 
 /// The manifest of a cell before it is bytes.
 #[derive(Clone, Debug)]
@@ -77,6 +79,9 @@ impl Plan {
         if service.clock.is_some() {
             self.grant(index, whole(Kind::CLOCK, 0));
         }
+        for region in &service.memory {
+            self.grant(index, Grant { b: region.bytes.value, ..whole(Kind::MEMORY, R | W) });
+        }
     }
 
     fn take(&mut self, index: usize) -> u8 {
@@ -97,6 +102,10 @@ impl Plan {
             .image
             .as_ref()
             .map_or(String::new(), |image| format!("Boot/bin/{}", image.value.name()));
+        let children = service.children.as_ref();
+        let asked = |of: fn(&Children) -> Option<&Spanned<u64>>| {
+            children.and_then(of).map_or(0, |value| value.value)
+        };
         self.services.push(Record {
             name: abi::name(&service.name.value),
             image: abi::name(&image),
@@ -112,7 +121,8 @@ impl Plan {
             args_len: args.len() as u32,
             unveils: (self.text.len() + args.len()) as u16,
             unveils_len: unveils.len() as u16,
-            zero: 0,
+            child_pages: (asked(|c| c.memory.as_ref()) / PAGE as u64) as u16,
+            child_places: asked(|c| c.places.as_ref()) as u16,
         });
         self.text.extend_from_slice(args.as_bytes());
         self.text.extend(unveils);

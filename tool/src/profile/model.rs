@@ -90,6 +90,24 @@ pub struct Channel {
     pub slot: Option<u8>,
 }
 
+/// A MEMORY object of a service.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// Its name, for people.
+    pub name: Spanned<String>,
+    /// Bytes.
+    pub bytes: Spanned<u64>,
+}
+
+/// What a service may give to its children.
+#[derive(Clone, Debug)]
+pub struct Children {
+    /// Bytes of memory, the stacks of its own further fibers included.
+    pub memory: Option<Spanned<u64>>,
+    /// Places in the kernel's tables: one for each fiber and each channel.
+    pub places: Option<Spanned<u64>>,
+}
+
 /// A service of a cell, or the application linked with its kernel.
 #[derive(Clone, Debug)]
 pub struct Service {
@@ -127,6 +145,10 @@ pub struct Service {
     pub clock: Option<Spot>,
     /// What it sees of the files; empty: what its pledge allows.
     pub unveils: Vec<Unveil>,
+    /// MEMORY objects it is given.
+    pub memory: Vec<Region>,
+    /// What its children and further fibers may take together.
+    pub children: Option<Children>,
     /// Channels it is the client of, the console's included.
     pub channels: Vec<Channel>,
 }

@@ -11,7 +11,9 @@ use abi::{
 
 use super::{
     board,
-    model::{BootFile, Cell, Channel, Device, ImageRef, Machine, Profile, Ram, Service},
+    model::{
+        BootFile, Cell, Channel, Children, Device, ImageRef, Machine, Profile, Ram, Region, Service,
+    },
     shape::Placed,
     unveil,
 };
@@ -184,9 +186,17 @@ fn service(node: &Placed) -> Option<Service> {
         audit: spot("audit"),
         clock: spot("clock"),
         unveils: unveil::read(node),
+        memory: node.all("memory").iter().filter_map(region).collect(),
+        children: node
+            .one("children")
+            .map(|n| Children { memory: n.number_of("memory"), places: n.number_of("places") }),
         channels,
         name,
     })
+}
+
+fn region(node: &Placed) -> Option<Region> {
+    Some(Region { name: node.text()?, bytes: node.number_of("bytes")? })
 }
 
 /// Console channels: input in slot 4, output in slot 5.

@@ -176,6 +176,10 @@ static SERVICE: &[Rule] = &[
     AUDIT,
     CLOCK,
     UNVEIL,
+    rule("memory", Many, (1, 1), Name, "A MEMORY object of its own, to read and write.")
+        .with(&[required("bytes", Size)]),
+    rule("children", Optional, (0, 0), Text, "What its children may take together.")
+        .with(&[optional("memory", Size), optional("places", Number)]),
     rule("console", Optional, (1, 1), Name, "Console channels 0x1000 and 0x1001 of this service.")
         .with(&[optional("output-only", Flag)]),
     rule("channel", Many, (1, 1), Number, "A channel of this number, above 0x10000.").with(&[

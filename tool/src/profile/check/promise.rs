@@ -22,8 +22,11 @@ pub fn check(cell: &Cell, images: &[Option<ImageManifest>], out: &mut Vec<Report
     let mut sum = 0_u64;
     for (service, image) in cell.services.iter().zip(images) {
         let own = (&service.name.at, domain(service, image.as_ref()));
+        let regions = service.memory.iter().map(|r| (&r.bytes.at, r.bytes.value));
+        let children = service.children.iter().filter_map(|c| c.memory.as_ref());
+        let children = children.map(|m| (&m.at, m.value));
         let channels = service.channels.iter().map(|c| (&c.number.at, channel(c)));
-        for (at, len) in std::iter::once(own).chain(channels) {
+        for (at, len) in std::iter::once(own).chain(regions).chain(children).chain(channels) {
             sum = len.saturating_add(sum);
             if sum > free && ram > kernel {
                 out.push(overflow(cell, at, sum, free));
@@ -53,5 +56,5 @@ fn overflow(cell: &Cell, at: &Spot, sum: u64, free: u64) -> Report {
         cell.name.value
     ))
     .at(at, "does not fit any more")
-    .help("lower `heap`, `stack` or `buffer` here or above, or give the cell more RAM")
+    .help("lower `heap`, `stack`, `memory` or `buffer` here or above, or give the cell more RAM")
 }

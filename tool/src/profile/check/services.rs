@@ -19,6 +19,10 @@ const OWN_CHANNELS: u64 = 0x1_0000;
 const MOST_SLOTS: u64 = 1024;
 /// Most bytes of a buffer area.
 const MOST_BUFFER: u64 = 16 << 20;
+/// Most bytes of a MEMORY object: one `map` of all of it is one stretch of the kernel.
+const MOST_REGION: u64 = 8 << 20;
+/// Most places for children: all fibers and all channels of a core.
+const MOST_PLACES: u64 = 192;
 /// Most services of a cell: the kernel's table of domains.
 const MOST_SERVICES: usize = 32;
 /// Most channels of a cell: the kernel's table.
@@ -99,6 +103,7 @@ fn roles(cell: &Cell, out: &mut Vec<Report>) {
 fn own(service: &Service, out: &mut Vec<Report>) {
     whole_pages("stack", service.stack.as_ref(), STACK_MAX, out);
     whole_pages("heap", service.heap.as_ref(), MEMORY_MAX, out);
+    memory(service, out);
     let window = pledge::WINDOW_NS[usize::from(service.spectrum.value)] / 1000;
     bounded("energy", Some(&service.energy), window, out);
     if let Some(args) = service.args.as_ref().filter(|a| a.value.len() > call::ARGS_MAX) {
@@ -118,6 +123,32 @@ fn own(service: &Service, out: &mut Vec<Report>) {
             );
         }
     }
+}
+
+/// MEMORY objects, and what children may take.
+fn memory(service: &Service, out: &mut Vec<Report>) {
+    unique("MEMORY object", service.memory.iter().map(|r| &r.name), out);
+    for region in &service.memory {
+        whole_pages("bytes", Some(&region.bytes), MOST_REGION, out);
+        if region.bytes.value == 0 {
+            out.push(
+                Report::new(format!("memory `{}` has no bytes", region.name.value))
+                    .at(&region.bytes.at, "nothing to map")
+                    .help("at least one page, for example `bytes=\"4K\"`"),
+            );
+        }
+        if service.pledge() & pledge::STDIO == 0 {
+            let name = &service.name.value;
+            out.push(
+                Report::new(format!("service `{name}` is given memory and is not pledged STDIO"))
+                    .at(&region.name.at, "needs STDIO")
+                    .help("add \"STDIO\" to its `pledge`, or take this away"),
+            );
+        }
+    }
+    let Some(children) = &service.children else { return };
+    whole_pages("memory", children.memory.as_ref(), MEMORY_MAX, out);
+    bounded("places", children.places.as_ref(), MOST_PLACES, out);
 }
 
 /// What is given must be covered by the pledges of the service, and by those of the cell.
