@@ -67,6 +67,31 @@ pub unsafe fn timed(entry: usize, args: [usize; 3]) -> Timed {
     Timed { before, after, status }
 }
 
+/// Calls an entry, and nothing else: the call's status.
+///
+/// # Safety
+/// As for [`timed`].
+#[inline(always)]
+#[must_use]
+pub unsafe fn call(entry: usize, args: [usize; 3]) -> isize {
+    let status;
+    // SAFETY: a call by the C convention; the caller answers for the arguments. FP/SIMD registers are kept by the
+    // contract, and so is what the convention lets a function change: it comes back zero.
+    unsafe {
+        asm!(
+            "blr {}",
+            in(reg) entry,
+            inout("x0") args[0] => status,
+            inout("x1") args[1] => _,
+            inout("x2") args[2] => _,
+            out("x3") _, out("x4") _, out("x5") _, out("x6") _, out("x7") _, out("x8") _,
+            out("x9") _, out("x10") _, out("x11") _, out("x12") _, out("x13") _, out("x14") _,
+            out("x15") _, out("x16") _, out("x17") _, out("x18") _, out("x30") _,
+        );
+    }
+    status
+}
+
 /// As [`timed`], and FP/SIMD registers are in use on both sides of the call.
 ///
 /// # Safety

@@ -104,6 +104,14 @@ extern "C" fn rumpk_wait(list: usize, count: usize, deadline: usize) -> *mut Fra
     kernel.wait_saved(list, count, deadline)
 }
 
+/// The call `wait` of one entry that asks (`crate::pair`), which stands at `list`.
+#[unsafe(no_mangle)]
+extern "C" fn rumpk_ask(list: usize, entry: u32) -> *mut Frame {
+    // SAFETY: traps do not nest.
+    let kernel = unsafe { kernel() };
+    kernel.asked(list, entry)
+}
+
 /// The call `send`, in the same way.
 #[unsafe(no_mangle)]
 extern "C" fn rumpk_send(slot: usize, buf: usize, len: usize) -> *mut Frame {

@@ -211,12 +211,22 @@ fn spawn(k: &mut Kernel<Host>) -> (isize, usize) {
 
 /// The same with a channel to the child in `channel_slot`, and the child's mask.
 pub(crate) fn spawn_with(k: &mut Kernel<Host>, channel_slot: u8, mask: u64) -> (isize, usize) {
+    spawn_rich(k, channel_slot, mask, 10)
+}
+
+/// The same with `energy` J per window.
+pub(crate) fn spawn_rich(
+    k: &mut Kernel<Host>,
+    channel_slot: u8,
+    mask: u64,
+    energy: u64,
+) -> (isize, usize) {
     let data = pc(k) + P as u64;
     let wish = Spawn {
         op: SPAWN_IMAGE,
         channel_slot,
         pledge: mask,
-        energy: 10,
+        energy,
         name: abi::name("child"),
         ..Spawn::zeroed()
     };

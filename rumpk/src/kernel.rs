@@ -5,6 +5,7 @@ use crate::fiber::Fiber;
 use crate::mapping::{Lapses, Mappers};
 use crate::memory::Extents;
 use crate::object::{Object, Stop};
+use crate::pair::Pair;
 use crate::parked::Parked;
 use crate::places::Places;
 use crate::quota::Accounts;
@@ -37,6 +38,10 @@ pub struct Counters {
     pub idle_time: u64,
     pub faults: u64,
     pub first_npl: u64,
+    /// Requests and answers that a pair of fibers handed over without a look at the tables; among `calls`.
+    pub passes: u64,
+    /// The same by the direct way, which looks.
+    pub direct: u64,
 }
 
 impl Counters {
@@ -49,6 +54,8 @@ impl Counters {
         idle_time: 0,
         faults: 0,
         first_npl: 0,
+        passes: 0,
+        direct: 0,
     };
 }
 
@@ -57,6 +64,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) machine: M,
     /// Which core: 0 is the one that booted.
     pub(crate) core: u8,
+    pub(crate) pair: Pair<M>,
     pub(crate) sched: Harmonic,
     pub(crate) fibers: [Fiber<M>; FIBERS],
     pub(crate) domains: [Domain<M>; DOMAINS],
@@ -106,6 +114,7 @@ impl<M: Machine> Kernel<M> {
         Self {
             machine,
             core: 0,
+            pair: Pair::<M>::NONE,
             sched: Harmonic::new(),
             fibers: [Fiber::<M>::FREE; FIBERS],
             domains: [Domain::<M>::FREE; DOMAINS],

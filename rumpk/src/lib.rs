@@ -35,6 +35,7 @@ mod manifest;
 mod mapping;
 mod memory;
 mod object;
+mod pair;
 mod panic_record;
 mod parked;
 mod places;

@@ -127,6 +127,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Charges, lets time pass, and chooses; sleeps while nobody is ready. The frame to resume.
     pub fn schedule(&mut self) -> &mut M::Frame {
+        self.part();
         loop {
             let now = self.machine.now();
             let runs = self.charge(now);

@@ -9,6 +9,7 @@ const EAGER: u8 = 8;
 impl<M: Machine> Kernel<M> {
     /// Handles a trap of the current fiber, whose registers are saved, and answers which frame goes on.
     pub fn trap(&mut self, trap: &Trap) -> &mut M::Frame {
+        self.part();
         match *trap {
             Trap::Interrupt => self.interrupts(),
             Trap::Floating => {

@@ -8,6 +8,7 @@
 use super::frame::{FULL, Frame, PC, SP, TLS};
 use super::{read, write};
 use crate::contract::Trap;
+use abi::call::want;
 use abi::stats::{PANIC_TRAP, end};
 use core::arch::global_asm;
 
@@ -105,18 +106,44 @@ global_asm!(
     "str x11, [x8, #{TLS}]",
     ".endm",
     // The calls that often give the core away: saved before, so that the kernel may go straight to another fiber.
-    ".macro saved handler",
+    ".macro saved handler, before",
     "ldr x30, [sp], #16",
     "mrs x8, TPIDR_EL1",
     "ldr x8, [x8]",
     "mrs x9, ELR_EL1",
     "mrs x10, SPSR_EL1",
     "save_kept",
+    "\\before",
     "bl \\handler",
     "b arch_resume",
     ".endm",
     "arch_wait:",
-    "saved rumpk_wait",
+    ".macro may_ask",
+    // A list of one entry that rings and waits for the answer: it and the result are written as if the answer had come, and
+    // the kernel has less to do when it comes. Where it does anything else, it writes over both.
+    "cmp x1, #1",
+    "ccmp x2, #0, #0, eq",
+    "b.ne arch_wait_any",
+    "arch_ask_start:",
+    "ldtr w3, [x0]",
+    "and w4, w3, #0xff00ff00",
+    "cmp w4, #{ASKS}",
+    "b.ne arch_wait_any",
+    "and w1, w3, #0xffff",
+    "orr w3, w1, #{GOT}",
+    "sttr w3, [x0]",
+    "arch_ask_end:",
+    "mov x4, #1",
+    "stp xzr, x4, [x8]",
+    "bl rumpk_ask",
+    "b arch_resume",
+    // Its memory is not what it should be, or nothing of the above: x0 is still the list, the general path looks itself.
+    "arch_ask_fault:",
+    "mov x1, #1",
+    "mov x2, #0",
+    "arch_wait_any:",
+    ".endm",
+    "saved rumpk_wait, may_ask",
     "arch_send:",
     "saved rumpk_send",
     // Another call gives the core away.
@@ -203,7 +230,15 @@ global_asm!(
     "arch_kernel_sync:",
     "msr TPIDRRO_EL0, x30",
     "mrs x30, ELR_EL1",
-    "adrp x4, arch_user_start",
+    "adr x4, arch_ask_start",
+    "cmp x30, x4",
+    "b.lo 6f",
+    "adr x4, arch_ask_end",
+    "cmp x30, x4",
+    "b.hs 6f",
+    "adr x4, arch_ask_fault",
+    "b 7f",
+    "6: adrp x4, arch_user_start",
     "add x4, x4, :lo12:arch_user_start",
     "cmp x30, x4",
     "b.lo arch_broken",
@@ -213,7 +248,7 @@ global_asm!(
     "b.hs arch_broken",
     "adrp x4, arch_user_fault",
     "add x4, x4, :lo12:arch_user_fault",
-    "msr ELR_EL1, x4",
+    "7: msr ELR_EL1, x4",
     "mrs x30, TPIDRRO_EL0",
     "msr TPIDRRO_EL0, xzr",
     "eret",
@@ -270,6 +305,8 @@ global_asm!(
     PC = const PC,
     TLS = const TLS,
     FULL = const FULL,
+    ASKS = const ((want::READABLE | want::RING) as u32) << 8,
+    GOT = const (want::READABLE as u32) << 16,
     WAIT = const abi::call::number::WAIT,
     SEND = const abi::call::number::SEND,
 );

@@ -3,8 +3,8 @@
 #![no_main]
 
 use abi::call::{WaitEntry, number, want};
-use bench::{entry, timed, timed_floating};
-use rt::channel::Channel;
+use bench::{call, entry, timed, timed_floating};
+use rt::channel::{Channel, Ends};
 
 /// Ask for the time of waking, with FP registers in use or not, and for an answer.
 const WAKE: u16 = 1;
@@ -17,8 +17,7 @@ fn main() -> usize {
     let wait = entry(number::WAIT);
     let mut kind = WAKE;
     loop {
-        let ring = if kind == REQUEST { want::RING } else { 0 };
-        let list = WaitEntry { slot: ends.slot(), want: want::READABLE | ring, got: 0, zero: 0 };
+        let list = WaitEntry { slot: ends.slot(), want: want::READABLE, got: 0, zero: 0 };
         let list = core::cell::UnsafeCell::new(list);
         let args = [list.get() as usize, 1, 0];
         let floating = kind == WAKE_FLOATING;
@@ -38,6 +37,26 @@ fn main() -> usize {
             if ends.push_word(asked, answer).is_err() {
                 return 5;
             }
+        }
+        if kind == REQUEST {
+            return serve(&mut ends, wait);
+        }
+    }
+}
+
+/// Answers one request after the other until the client goes.
+fn serve(ends: &mut Ends, wait: usize) -> usize {
+    let list = WaitEntry { slot: ends.slot(), want: want::READABLE | want::RING, got: 0, zero: 0 };
+    let list = core::cell::UnsafeCell::new(list);
+    loop {
+        // SAFETY: the kernel writes the entry, which is a cell.
+        if unsafe { call(wait, [list.get() as usize, 1, 0]) } != 0 {
+            return 4;
+        }
+        // Woken without a request: the client went.
+        let Ok((_, arg)) = ends.pop_word() else { return 0 };
+        if ends.push_word(REQUEST, arg).is_err() {
+            return 5;
         }
     }
 }

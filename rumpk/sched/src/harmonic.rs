@@ -135,7 +135,7 @@ impl Harmonic {
 
     /// Whether anybody waits for a refill: on nearly every path nobody does.
     #[inline]
-    fn any_throttled(&self) -> bool {
+    pub(crate) fn any_throttled(&self) -> bool {
         self.throttled[1] | self.throttled[2] | self.throttled[3] != 0
     }
 

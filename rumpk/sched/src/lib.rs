@@ -18,6 +18,8 @@ mod admission;
 mod domain;
 mod harmonic;
 mod reserve;
+mod terms;
 
 pub use admission::{KERNEL_STRETCH_NS, Params};
 pub use harmonic::{Charged, Choice, DOMAINS, Harmonic};
+pub use terms::Terms;

@@ -18,6 +18,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn query(&mut self, query: usize, buf: UserAddr, len: usize) -> Answer {
+        self.part();
         match query {
             meta::SELF => {
                 let stats = self.fiber_stats(self.current as usize);

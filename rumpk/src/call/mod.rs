@@ -74,6 +74,9 @@ impl<M: Machine> Kernel<M> {
 
     #[inline(always)]
     fn handle(&mut self, number: usize, args: &Args) -> Answer {
+        if number != n::META {
+            self.part();
+        }
         match number {
             n::META => self.meta(args[0], UserAddr(args[1] as u64), args[2]),
             n::EXIT => {

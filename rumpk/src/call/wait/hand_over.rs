@@ -2,31 +2,33 @@
 //!
 //! Everything that the general path in [`super::wait`] and [`Kernel::schedule`] would find is looked at first. If one look
 //! says that it would do anything else than hand the core to the peer, nothing happened yet and the general path runs.
+//! What was found is kept for the next time ([`crate::pair`]).
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::Body;
-use abi::call::{COST_J, number, op, want};
+use crate::pair::{ASKS, PRICE_NS, Peer};
+use abi::call::{number, op, want};
 use abi::cap::{Kind, NEVER, verb};
 use abi::stats::state;
 use arch::{Frame, Machine, UserAddr};
 
-/// An entry that rings and waits for the answer, but for its slot and for what it got last time.
-const ASKS: u32 = ((want::READABLE | want::RING) as u32) << 8;
-/// Bits of an entry that have to be [`ASKS`].
+/// Bits of an entry that have to be [`ASKS`]; the others are its slot and what it got last time.
 const FIXED: u32 = 0xFF00_FF00;
-const PRICE_NS: u64 = COST_J[number::SEND] as u64 * 1000;
-
-/// Who gets the core.
-struct Peer {
-    place: usize,
-    domain: usize,
-    /// Objects of the caller's end and of the peer's.
-    own: usize,
-    other: usize,
-}
 
 impl<M: Machine> Kernel<M> {
+    /// `wait` with the caller's registers saved, its one entry being such that it asks: without what it got. The entry in the
+    /// caller's memory got what it asks for and its frame the result already. The frame to resume.
+    #[inline(always)]
+    pub fn asked(&mut self, list: usize, entry: u32) -> &mut M::Frame {
+        match self.pass(UserAddr(list as u64), entry) {
+            Some(place) => &mut self.fibers[place % FIBERS].frame,
+            None => self.wait_saved(list, 1, 0),
+        }
+    }
+
     /// `wait` with the caller's registers saved. The frame to resume, with the result in it.
+    #[inline(never)]
     pub fn wait_saved(&mut self, list: usize, count: usize, deadline: usize) -> &mut M::Frame {
+        self.part();
         if count == 1 && deadline == 0 && list.is_multiple_of(4) {
             let list = UserAddr(list as u64);
             if let Some(place) = self.ask(list) {
@@ -38,6 +40,7 @@ impl<M: Machine> Kernel<M> {
 
     /// `send` with the caller's registers saved: a doorbell may let the peer run at once.
     pub fn send_saved(&mut self, slot: usize, buf: usize, len: usize) -> &mut M::Frame {
+        self.part();
         if len == 0
             && buf == op::DOORBELL
             && let Some(place) = self.ring(slot)
@@ -75,8 +78,9 @@ impl<M: Machine> Kernel<M> {
         let peer = self.peer_of(usize::from(entry as u8), true)?;
         let caller = self.current as usize % FIBERS;
         let now = self.hand_over(&peer, true)?;
-        self.leave(caller, list, entry, peer.own);
+        self.goes_to_wait(caller, list, entry, peer.own);
         self.arrive(&peer, now);
+        self.pair_up(caller, &peer);
         Some(peer.place)
     }
 
@@ -105,6 +109,7 @@ impl<M: Machine> Kernel<M> {
         let until = self.sched.hand_over(from, to, spent, PRICE_NS, blocks, now)?;
         self.charged_until = now;
         self.counters.calls += 1;
+        self.counters.direct += 1;
         self.domain_mut().time += spent;
         self.fiber_mut().time += spent;
         Some((now, until))
@@ -146,19 +151,6 @@ impl<M: Machine> Kernel<M> {
         let cap = fiber.caps.get(fiber.wait.entries[0][0]).ok()?;
         let names = cap.object == far.object && cap.epoch == object.epoch && cap.expiry == NEVER;
         names.then_some(Peer { place, domain: fiber.domain as usize % DOMAINS, own, other })
-    }
-
-    /// The caller waits.
-    #[inline(always)]
-    fn leave(&mut self, place: usize, list: UserAddr, entry: u32, own: usize) {
-        self.objects[own].waiters |= 1 << place;
-        self.domain_mut().ready = 0;
-        let fiber = &mut self.fibers[place];
-        fiber.state = state::WAITING;
-        let wait = &mut fiber.wait;
-        (wait.count, wait.active, wait.timed_out) = (1, true, false);
-        (wait.list, wait.deadline) = (list, u64::MAX);
-        wait.entries[0] = (entry & 0xFFFF).to_le_bytes();
     }
 
     /// The peer runs, and its wait is over: it got what it wanted, as its doorbell was rung.
