@@ -2,3 +2,6 @@
 //! it is linked once; one file per subject.
 
 mod campaign;
+mod energy;
+mod pledge;
+mod unveil;
