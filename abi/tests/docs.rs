@@ -255,3 +255,80 @@ fn a_missing_row_is_found() {
     let want = [row(&[&-1, &"BadCall"]), row(&[&-2, &"BadSlot"])];
     compare(&parse("page", page)[0], &["status", "name"], &want);
 }
+
+/// What a section of `syscalls.md` has to say about a call, in this order.
+const PARTS: [&str; 6] = ["Purpose", "Blocks", "Arguments", "Result", "Errors", "Energy"];
+
+/// The parts of one section: text after each `- **Name**:`, without the tables that follow.
+fn parts(section: &str) -> Vec<(String, String)> {
+    let mut out: Vec<(String, String)> = Vec::new();
+    for line in section.lines().skip(1).skip_while(|l| l.is_empty()) {
+        if let Some((name, text)) = line.strip_prefix("- **").and_then(|l| l.split_once("**:")) {
+            out.push((name.to_owned(), text.trim().to_owned()));
+        } else if line.is_empty() {
+            break;
+        } else if let Some(last) = out.last_mut() {
+            last.1 = format!("{} {}", last.1, line.trim());
+        }
+    }
+    out
+}
+
+/// Every problem of the page: a call without a section, a part that is missing or says nothing, another price
+/// than the code's, an error that does not exist.
+fn problems(page: &str) -> Vec<String> {
+    let mut out = Vec::new();
+    for (i, name) in number::NAMES.iter().enumerate() {
+        let head = format!("\n## {i} `{name}(");
+        let Some(at) = page.find(&head) else {
+            out.push(format!("{name}: no section"));
+            continue;
+        };
+        let section = &page[at + 1..];
+        let section = &section[..section.find("\n## ").unwrap_or(section.len())];
+        let found = parts(section);
+        let names: Vec<&str> = found.iter().map(|p| p.0.as_str()).collect();
+        if names != PARTS || found.iter().any(|p| p.1.is_empty()) {
+            out.push(format!("{name}: its parts are {names:?}"));
+            continue;
+        }
+        if !found[5].1.starts_with(&format!("{} J.", COST_J[i])) {
+            out.push(format!(
+                "{name}: the code charges {} J, the page says {}",
+                COST_J[i], found[5].1
+            ));
+        }
+        let known: Vec<String> = Error::ALL.iter().map(|e| format!("{e:?}")).collect();
+        let words = found[4].1.split('`').skip(1).step_by(2);
+        let errors = words.filter(|w| w.starts_with(char::is_uppercase));
+        out.extend(
+            errors
+                .filter(|w| !known.iter().any(|k| k == w))
+                .map(|w| format!("{name}: no error {w}")),
+        );
+    }
+    out
+}
+
+fn syscalls() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/abi/syscalls.md");
+    fs::read_to_string(path).expect("the page exists")
+}
+
+#[test]
+fn every_call_has_its_six_parts_and_its_price() {
+    assert_eq!(problems(&syscalls()), Vec::<String>::new());
+}
+
+#[test]
+fn a_page_that_is_wrong_is_found() {
+    let page = syscalls();
+    let broken = |from: &str, to: &str| {
+        assert!(page.contains(from), "{from}");
+        problems(&page.replacen(from, to, 1)).len()
+    };
+    assert_eq!(broken("- **Energy**: 500 J.", "- **Energy**: 50 J."), 1);
+    assert_eq!(broken("- **Blocks**: never.\n", ""), 1);
+    assert_eq!(broken("## 9 `grant(", "## 9 `give("), 1);
+    assert_eq!(broken("`TooBig`,", "`TooLarge`,"), 1);
+}

@@ -8,7 +8,7 @@ use crate::machine::arguments::Board;
 use crate::profile::{self, ImageRef, Profile};
 use crate::report::{Report, Reports};
 use crate::workspace::Workspace;
-use crate::{guest, loader, pack, size};
+use crate::{app, guest, loader, pack, size};
 
 /// The loader's name as a program.
 const LOADER: &str = "nexus-boot";
@@ -56,9 +56,14 @@ impl Built {
     }
 }
 
-/// The file of a profile: a path if it looks like one, else a name under `profiles/`.
+/// The file of a profile: that of an application whose folder is named, a path if it looks like one, else a
+/// name under `profiles/`.
 #[must_use]
 pub fn profile_path(workspace: &Workspace, name: &str) -> PathBuf {
+    let own = Path::new(name).join(app::PROFILE);
+    if own.is_file() {
+        return own;
+    }
     let is_path = name.contains('/') || Path::new(name).extension().is_some();
     if is_path {
         name.into()
@@ -78,7 +83,8 @@ pub fn boot_folder(workspace: &Workspace, profile: &Path) -> PathBuf {
 pub fn loader(workspace: &Workspace, path: &Path, signing: &Signing) -> Result<Built, Failure> {
     let profile = profile::load(path)?;
     let elves = guest::build(workspace, &BTreeSet::from([LOADER.to_string()]))?;
-    finish(profile, &elves, Vec::new(), signing)
+    let programs = Programs { elves, apps: BTreeMap::new() };
+    finish(profile, &programs, Vec::new(), signing)
 }
 
 /// Builds a profile completely.
@@ -95,12 +101,12 @@ pub fn build_with(
 ) -> Result<Built, Failure> {
     let mut profile = profile::load(path)?;
     edit(&mut profile)?;
-    let elves = programs(workspace, &profile)?;
-    size::check(workspace, &elves)?;
+    let programs = Programs::build(workspace, &profile)?;
+    size::check(workspace, &programs.elves)?;
     let folder = boot_folder(workspace, path);
-    let mut read = |image: &ImageRef| read_image(&elves, image);
+    let mut read = |image: &ImageRef| programs.read(image);
     let bundle = bundle::assemble(&profile, &mut read, &signing.key, &folder, signing.version)?;
-    finish(profile, &elves, bundle, signing)
+    finish(profile, &programs, bundle, signing)
 }
 
 /// As [`build`], but `edit` may change the cell table after the checks: for tests of who checks it
@@ -112,52 +118,71 @@ pub fn forge(
     edit: impl FnOnce(&mut Table),
 ) -> Result<Built, Failure> {
     let profile = profile::load(path)?;
-    let elves = programs(workspace, &profile)?;
+    let programs = Programs::build(workspace, &profile)?;
     let folder = boot_folder(workspace, path);
     let options = bundle::Options { boot: &folder, version: signing.version };
-    let mut read = |image: &ImageRef| read_image(&elves, image);
+    let mut read = |image: &ImageRef| programs.read(image);
     let bundle = bundle::assemble_with(&profile, &mut read, &signing.key, options, edit)?;
-    finish(profile, &elves, bundle, signing)
+    finish(profile, &programs, bundle, signing)
 }
 
-/// Builds the loader and what the profile names.
-fn programs(
-    workspace: &Workspace,
-    profile: &Profile,
-) -> Result<BTreeMap<String, PathBuf>, Failure> {
-    let mut names = BTreeSet::from([LOADER.to_string()]);
-    for image in profile.images() {
-        if let ImageRef::BuiltIn(name) = image {
-            names.insert(name);
+/// What a profile's images are made from.
+struct Programs {
+    /// Programs of the tree, by name.
+    elves: BTreeMap<String, PathBuf>,
+    /// Applications, by folder.
+    apps: BTreeMap<PathBuf, app::App>,
+}
+
+impl Programs {
+    /// Builds the loader and what the profile names.
+    fn build(workspace: &Workspace, profile: &Profile) -> Result<Self, Failure> {
+        let mut names = BTreeSet::from([LOADER.to_string()]);
+        let mut apps = BTreeMap::new();
+        for image in profile.images() {
+            match image {
+                ImageRef::BuiltIn(name) => {
+                    names.insert(name);
+                }
+                ImageRef::File(path) if path.is_dir() => {
+                    let app = app::build(workspace, &path)?;
+                    apps.insert(path, app);
+                }
+                ImageRef::File(_) => {}
+            }
         }
+        Ok(Self { elves: guest::build(workspace, &names)?, apps })
     }
-    guest::build(workspace, &names)
-}
 
-fn read_image(elves: &BTreeMap<String, PathBuf>, image: &ImageRef) -> Result<Vec<u8>, Reports> {
-    let path = match image {
-        ImageRef::File(path) => path,
-        ImageRef::BuiltIn(name) => elves
-            .get(name)
-            .ok_or_else(|| Report::new(format!("the profile did not name the program {name}")))?,
-    };
-    std::fs::read(path)
-        .map_err(|e| Report::new(format!("cannot read the image {}: {e}", path.display())).into())
+    fn read(&self, image: &ImageRef) -> Result<Vec<u8>, Reports> {
+        let path = match image {
+            ImageRef::File(path) => match self.apps.get(path) {
+                Some(app) => return Ok(app.image.clone()),
+                None => path,
+            },
+            ImageRef::BuiltIn(name) => self.elves.get(name).ok_or_else(|| {
+                Report::new(format!("the profile did not name the program {name}"))
+            })?,
+        };
+        std::fs::read(path).map_err(|e| {
+            Report::new(format!("cannot read the image {}: {e}", path.display())).into()
+        })
+    }
 }
 
 fn finish(
     profile: Profile,
-    elves: &BTreeMap<String, PathBuf>,
+    programs: &Programs,
     bundle: Vec<u8>,
     signing: &Signing,
 ) -> Result<Built, Failure> {
-    let elf = &elves[LOADER];
+    let elf = &programs.elves[LOADER];
     let bytes = std::fs::read(elf).context(|| format!("read {}", elf.display()))?;
     let flat = pack::flatten(&bytes).map_err(Failure::new)?;
     let loader = loader::patch(flat.bytes, &signing.key.public_key(), signing.floor)?;
-    let mut files: Vec<PathBuf> = elves.values().cloned().collect();
+    let mut files: Vec<PathBuf> = programs.elves.values().cloned().collect();
     files.extend(profile.images().into_iter().filter_map(|image| match image {
-        ImageRef::File(path) => Some(path),
+        ImageRef::File(path) => Some(programs.apps.get(&path).map_or(path, |app| app.elf.clone())),
         ImageRef::BuiltIn(_) => None,
     }));
     Ok(Built { profile, loader, bundle, elves: files })

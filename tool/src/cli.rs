@@ -27,12 +27,18 @@ pub enum Command {
     /// standard input is typed into the console as it is, followed by Ctrl-D, which switches a
     /// shell's machine off.
     Run(Run),
+    /// Make a folder with an application that builds and runs as it is
+    ///
+    /// `nexus new NAME`, then `nexus run NAME`. docs/authors.md goes on from there.
+    New(New),
     /// Build a profile's bundle and print its path
     Build(Build),
     /// Write what a machine boots from, nexus-boot and bundle, into a folder
     Image(Image),
     /// Turn a position-independent ELF into the flat image of an NPL or NPK
     Pack(Pack),
+    /// Write nexus.h, the contract for C, generated from the crate `abi`
+    Header(Header),
     /// Check profiles and explain mistakes
     Check(Check),
     /// Check format and lints, run the tests of the host and those that boot QEMU
@@ -51,9 +57,9 @@ pub enum Command {
 /// Which profile, signed how.
 #[derive(Debug, Args)]
 pub struct Source {
-    /// Name of a profile under profiles/, or the path of a KDL file
-    #[arg(default_value = "core")]
-    pub profile: String,
+    /// Name of a profile under profiles/, path of a KDL file, or folder of an application; default: the
+    /// application in the current folder, else core
+    pub profile: Option<String>,
     /// Key to sign with, instead of the development key of the tree
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
@@ -63,6 +69,15 @@ pub struct Source {
     /// Lowest bundle version that nexus-boot accepts
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub floor: u32,
+}
+
+impl Source {
+    /// What is meant where nothing is named.
+    #[must_use]
+    pub fn profile(&self) -> &str {
+        let here = std::path::Path::new(crate::app::PROFILE).is_file();
+        self.profile.as_deref().unwrap_or(if here { "./" } else { "core" })
+    }
 }
 
 /// Arguments of `run`.
@@ -122,9 +137,39 @@ pub struct Image {
 pub struct Pack {
     /// The ELF file
     pub elf: PathBuf,
+    /// Take the manifest from this KDL file instead of the ELF's section `.nexus.manifest`
+    #[arg(long, value_name = "FILE")]
+    pub manifest: Option<PathBuf>,
     /// File to write
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+}
+
+/// Arguments of `new`.
+#[derive(Debug, Args)]
+pub struct New {
+    /// Name of the application, and of the folder: 1 to 31 of a-z 0-9 - _, a letter first
+    pub name: String,
+    /// Language of the template
+    #[arg(long, value_enum, default_value = "rust")]
+    pub lang: Lang,
+}
+
+/// Languages with a template.
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+pub enum Lang {
+    /// A crate that uses the runtime `rt`
+    Rust,
+    /// A source file that uses `nexus.h`
+    C,
+}
+
+/// Arguments of `header`.
+#[derive(Debug, Args)]
+pub struct Header {
+    /// File to write, instead of standard output
+    #[arg(short, long, value_name = "FILE")]
+    pub output: Option<PathBuf>,
 }
 
 /// Arguments of `check`.

@@ -47,7 +47,8 @@ fn cargo_home() -> Result<PathBuf, Failure> {
     Ok(Path::new(&home).join(".cargo"))
 }
 
-fn sysroot(workspace: &Workspace) -> Result<PathBuf, Failure> {
+/// Where Rust is installed.
+pub fn sysroot(workspace: &Workspace) -> Result<PathBuf, Failure> {
     let out = Command::new("rustc")
         .args(["--print", "sysroot"])
         .current_dir(&workspace.root)

@@ -1,6 +1,7 @@
 //! The host tool as a library: profiles, packing and bundles here, the command line on top.
 #![forbid(unsafe_code)]
 
+pub mod app;
 pub mod assembly;
 pub mod bench;
 pub mod budget;
@@ -9,6 +10,7 @@ pub mod cli;
 pub mod command;
 pub mod failure;
 pub mod guest;
+pub mod header;
 pub mod loader;
 pub mod machine;
 pub mod pack;

@@ -164,7 +164,9 @@ mod tests {
             at.sort_unstable();
             assert!(at.windows(2).all(|p| p[0] + 1000 <= p[1]), "none lies in another");
             assert!(at[0] >= start && at[at.len() - 1] + 1000 <= start + len);
-            taken.into_iter().for_each(|b| give(&heap, b, block));
+            for b in taken {
+                give(&heap, b, block);
+            }
         }
         let most = layout(60 << 10, 8);
         let whole = take(&heap, most);

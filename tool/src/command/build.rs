@@ -18,7 +18,7 @@ fn make(
     sabotage: Option<&str>,
 ) -> Result<(Built, [PathBuf; 2]), Failure> {
     let signing = signing(workspace, source)?;
-    let path = profile_path(workspace, &source.profile);
+    let path = profile_path(workspace, source.profile());
     let built = assemble(workspace, &path, &signing, sabotage)?;
     let name = built.profile.name();
     let name = sabotage.map_or(name.to_string(), |s| format!("{name}-sabotage-{s}"));

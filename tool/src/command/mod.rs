@@ -1,6 +1,7 @@
 //! The commands: each takes its arguments, calls the library, and says what came out.
 mod bench;
 mod build;
+mod new;
 mod proof;
 mod run;
 mod test;
@@ -24,6 +25,8 @@ pub fn run(command: Command) -> Result<u8, Failure> {
         Command::Build(a) => build::build(&a),
         Command::Image(a) => build::image(&a),
         Command::Pack(a) => pack_elf(&a),
+        Command::New(a) => new::new(&a),
+        Command::Header(a) => new::header(&a),
         Command::Check(a) => check(&a),
         Command::Test(a) => test::test(&a),
         Command::Size(a) => sizes(&a),
@@ -92,7 +95,15 @@ fn print_json(value: &impl serde::Serialize) -> Result<(), Failure> {
 
 fn pack_elf(a: &Pack) -> Result<u8, Failure> {
     let elf = std::fs::read(&a.elf).context(|| format!("read {}", a.elf.display()))?;
-    write(&a.output, &pack::image(&elf)?)?;
+    let image = match &a.manifest {
+        None => pack::image(&elf)?,
+        Some(path) => {
+            let shown = path.display().to_string();
+            let text = std::fs::read_to_string(path).context(|| format!("read {shown}"))?;
+            pack::image_with(&elf, &shown, &text)?
+        }
+    };
+    write(&a.output, &image)?;
     Ok(0)
 }
 

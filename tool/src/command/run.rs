@@ -19,7 +19,7 @@ const GDB: u16 = 1234;
 pub fn run(a: Run) -> Result<u8, Failure> {
     let workspace = Workspace::find()?;
     let signing = signing(&workspace, &a.source)?;
-    let path = profile_path(&workspace, &a.source.profile);
+    let path = profile_path(&workspace, a.source.profile());
     let built = match &a.bundle {
         None => assemble(&workspace, &path, &signing, a.sabotage.as_deref())?,
         Some(file) => {

@@ -39,9 +39,20 @@ struct Part {
 /// executable, relocations other than `R_AARCH64_RELATIVE`, mistakes in the manifest.
 pub fn image(elf: &[u8]) -> Result<Vec<u8>, Reports> {
     let fail = |why: String| Reports::from(Report::new(why));
+    let opened = Elf::open(elf).map_err(fail)?;
+    let text = manifest_text(&opened).map_err(fail)?;
+    image_with(elf, SECTION, text)
+}
+
+/// As [`image`], with the manifest `text` from the file at `path` instead of the ELF's section: for programs
+/// in another language.
+///
+/// # Errors
+/// As [`image`].
+pub fn image_with(elf: &[u8], path: &str, text: &str) -> Result<Vec<u8>, Reports> {
+    let fail = |why: String| Reports::from(Report::new(why));
     let elf = Elf::open(elf).map_err(fail)?;
-    let text = manifest_text(&elf).map_err(fail)?;
-    let manifest = image::compile(SECTION, text)?;
+    let manifest = image::compile(path, text)?;
     let mut parts = parts(&elf).map_err(fail)?;
     let relocations = relocate(&elf, &mut parts).map_err(fail)?;
     encode(elf.entry(), &parts, &relocations, &manifest).map_err(fail)

@@ -5,5 +5,5 @@ mod image;
 mod inspect;
 
 pub use flat::{Flat, flatten};
-pub use image::image;
+pub use image::{image, image_with};
 pub use inspect::{Packed, inspect};

@@ -29,11 +29,19 @@ pub fn load(path: &Path) -> Result<Profile, Reports> {
     let mut out = Vec::new();
     shape::check(&nodes, schema::PROFILE, &start, &mut out);
     Reports(std::mem::take(&mut out)).or(())?;
-    let name = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+    let name = name(path);
     let Some(profile) = read::profile(&nodes, &name) else {
         return Err(crate::report::Report::new("the profile does not fit the schema").into());
     };
     let tree = tree::Tree::around(path);
     check::check(&profile, tree.as_ref(), &mut out);
     Reports(out).or(profile)
+}
+
+/// A profile is called as its file without the extension; an application's, as its folder.
+fn name(path: &Path) -> String {
+    let folder = path.file_name().is_some_and(|n| n == crate::app::PROFILE);
+    let full = if folder { path.canonicalize().ok() } else { None };
+    let of = full.as_deref().and_then(Path::parent).unwrap_or(path);
+    of.file_stem().unwrap_or_default().to_string_lossy().into_owned()
 }

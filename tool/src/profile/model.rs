@@ -9,7 +9,7 @@ use crate::report::{Spanned, Spot};
 pub enum ImageRef {
     /// A program of this tree, by the name of its binary.
     BuiltIn(String),
-    /// An ELF or a packed image, by path.
+    /// An ELF, a packed image or the folder of an application, by path.
     File(PathBuf),
 }
 
@@ -17,7 +17,10 @@ impl ImageRef {
     /// `text` with a slash is a path relative to `folder`, without one a program of the tree.
     pub fn parse(text: &str, folder: &Path) -> Self {
         if text.contains('/') {
-            Self::File(folder.join(text))
+            let path = folder.join(text);
+            // A folder is called by its own name, however the path is written.
+            let full = path.canonicalize().ok().filter(|p| p.is_dir());
+            Self::File(full.unwrap_or(path))
         } else {
             Self::BuiltIn(text.to_owned())
         }

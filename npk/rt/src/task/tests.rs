@@ -28,7 +28,6 @@ fn one_wait_serves_all_tasks() {
         tasks.spawn(task).unwrap();
     }
     tasks.run().unwrap();
-    drop(tasks);
     let readable = Ok(want::READABLE);
     assert_eq!(order.take(), [(9, readable), (0, Ok(0)), (8, readable)]);
     // Three things happened, and each wait listed all that were still waited for.
@@ -39,7 +38,7 @@ fn one_wait_serves_all_tasks() {
 #[test]
 fn only_what_is_ready_is_polled() {
     kernel(|k| {
-        k.coming = vec![(1, 8, want::READABLE), (2, 8, want::READABLE), (3, 9, want::READABLE)]
+        k.coming = vec![(1, 8, want::READABLE), (2, 8, want::READABLE), (3, 9, want::READABLE)];
     });
     let polls = Cell::new(0);
     let counted = async {

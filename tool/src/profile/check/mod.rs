@@ -96,6 +96,9 @@ fn image(image: &Spanned<ImageRef>, tree: Option<&Tree>, out: &mut Vec<Report>) 
 }
 
 fn file_image(path: &std::path::Path) -> Result<(), String> {
+    if path.is_dir() {
+        return crate::app::language(path).map(drop);
+    }
     let bytes = std::fs::read(path).map_err(|e| e.to_string())?;
     if bytes.starts_with(b"\x7fELF") {
         return Ok(());

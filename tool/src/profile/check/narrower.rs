@@ -20,6 +20,7 @@ pub fn known(image: &ImageRef, tree: Option<&Tree>) -> Option<ImageManifest> {
             let manifest = of_source(&path)?;
             (abi::text(&manifest.name) == name).then_some(manifest)
         }
+        ImageRef::File(path) if path.is_dir() => of_source(&path.join(crate::app::MANIFEST)),
         ImageRef::File(path) => {
             let mut bytes = std::fs::read(path).ok()?;
             if bytes.starts_with(b"\x7fELF") {
