@@ -261,6 +261,9 @@ enum nx_error {
 #define NX_CALL_OP_POWER_OFF 0
 /* POWER: reset the cell. */
 #define NX_CALL_OP_POWER_RESET 1
+/* Kind of the message that send on a CLOCK takes: the wall clock is now arg ns since the
+ * Unix epoch. */
+#define NX_CALL_CLOCK_SET 1
 /* spawn of a new domain from an image. */
 #define NX_CALL_SPAWN_IMAGE 0
 /* spawn of a fiber at an entry of the own domain. */
@@ -714,8 +717,13 @@ struct nx_service {
     uint32_t args;
     /* Its length in bytes. */
     uint32_t args_len;
+    /* Offset of its unveils in the text area: for each path a byte of R/W/X, a byte with
+     * the path's length, the path. */
+    uint16_t unveils;
+    /* Its length in bytes; 0: it sees what its pledge allows. */
+    uint16_t unveils_len;
     /* 0. */
-    uint64_t zero;
+    uint32_t zero;
 };
 _Static_assert(sizeof(struct nx_service) == 160, "size");
 _Static_assert(offsetof(struct nx_service, name) == 0, "name");
@@ -730,7 +738,9 @@ _Static_assert(offsetof(struct nx_service, grant_first) == 136, "grant_first");
 _Static_assert(offsetof(struct nx_service, grant_count) == 140, "grant_count");
 _Static_assert(offsetof(struct nx_service, args) == 144, "args");
 _Static_assert(offsetof(struct nx_service, args_len) == 148, "args_len");
-_Static_assert(offsetof(struct nx_service, zero) == 152, "zero");
+_Static_assert(offsetof(struct nx_service, unveils) == 152, "unveils");
+_Static_assert(offsetof(struct nx_service, unveils_len) == 154, "unveils_len");
+_Static_assert(offsetof(struct nx_service, zero) == 156, "zero");
 
 /* One channel between two services. End A is the one that serves. */
 struct nx_link {

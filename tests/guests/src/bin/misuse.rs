@@ -49,6 +49,7 @@ fn main() -> usize {
         "jump-odd" => call(main as *const () as usize + 2),
         "stack-overflow" => overflow(),
         "exclusive-misaligned" => exclusive(),
+        "panic" => panic!("on purpose"),
         "spin" => spin(),
         "pledge-files" => drop_and_use(!RPATH, || rt::fs::stat("/Boot").map(drop)),
         "pledge-console" => drop_and_use(!STDIO, || Channel(slot::CONSOLE_OUT).ring()),

@@ -1,6 +1,7 @@
 //! The kernel's capabilities, each with guests that use it and guests that attack it. One program, so that
 //! it is linked once; one file per subject.
 
+mod authors;
 mod campaign;
 mod energy;
 mod pledge;
