@@ -722,8 +722,11 @@ struct nx_service {
     uint16_t unveils;
     /* Its length in bytes; 0: it sees what its pledge allows. */
     uint16_t unveils_len;
-    /* 0. */
-    uint32_t zero;
+    /* Pages of memory for its children and for stacks of further fibers; 0: an eighth of
+     * what is free at boot. */
+    uint16_t child_pages;
+    /* Places for its children, one for each fiber and each channel; 0: 16. */
+    uint16_t child_places;
 };
 _Static_assert(sizeof(struct nx_service) == 160, "size");
 _Static_assert(offsetof(struct nx_service, name) == 0, "name");
@@ -740,7 +743,8 @@ _Static_assert(offsetof(struct nx_service, args) == 144, "args");
 _Static_assert(offsetof(struct nx_service, args_len) == 148, "args_len");
 _Static_assert(offsetof(struct nx_service, unveils) == 152, "unveils");
 _Static_assert(offsetof(struct nx_service, unveils_len) == 154, "unveils_len");
-_Static_assert(offsetof(struct nx_service, zero) == 156, "zero");
+_Static_assert(offsetof(struct nx_service, child_pages) == 156, "child_pages");
+_Static_assert(offsetof(struct nx_service, child_places) == 158, "child_places");
 
 /* One channel between two services. End A is the one that serves. */
 struct nx_link {
@@ -789,9 +793,9 @@ struct nx_grant {
     uint8_t perms;
     /* IRQ: 1 edge, 0 level. FIBER: index of the service. */
     uint32_t arg;
-    /* DEVICE: address. IRQ: INTID. */
+    /* DEVICE: address. IRQ: INTID. MEMORY: 0, the kernel chooses it. */
     uint64_t a;
-    /* DEVICE: length in bytes. */
+    /* DEVICE, MEMORY: length in bytes. */
     uint64_t b;
     /* 0. */
     uint64_t zero;
