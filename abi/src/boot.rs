@@ -44,6 +44,10 @@ pub mod virt {
     pub const MANIFEST: u64 = 0x5004_0000;
     /// The memory map, one page.
     pub const MEMMAP: u64 = 0x5005_0000;
+    /// What one service alone can read: the page that the kernel maps for it.
+    pub const SECRET: u64 = 0x5005_1000;
+    /// Its length in bytes.
+    pub const SECRET_LEN: u64 = 0x1000;
     /// The ring of audit records, for the kernel alone. Nothing clears it before the kernel, so that it outlives a reset.
     pub const PROVCHAIN: u64 = 0x5006_0000;
     /// Its length in bytes: 1,024 records.
@@ -186,6 +190,8 @@ pub const SERVICE_FIRST: u32 = 1;
 pub const SERVICE_INIT: u32 = 2;
 /// Service flag: started by subject zero at boot.
 pub const SERVICE_AUTO: u32 = 4;
+/// Service flag: the secret of the cell is for it, and it seals the audit chain. At most one has it.
+pub const SERVICE_SECRET: u32 = 8;
 /// No service: the kernel.
 pub const KERNEL_SERVICE: u16 = 0xFFFF;
 
@@ -277,6 +283,11 @@ record! {
 
 /// "NXBE".
 pub const BEB_MAGIC: u32 = 0x4E58_4245;
+
+/// Where in the buffer nexus-boot keeps the start of what it found there, for the kernel: bytes from its start.
+pub const BEB_KEPT: u64 = 0x8000;
+/// How much of it, bytes.
+pub const BEB_KEPT_LEN: u64 = 0x1000;
 
 /// `state` of the Boot Error Buffer.
 pub mod beb {

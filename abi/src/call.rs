@@ -283,6 +283,22 @@ record! {
     }
 }
 
+record! {
+    /// What `prov(APPEND)` is given; the record's data, at most 32 bytes, or a signature of 64 follow.
+    Append: 16 {
+        /// APPLICATION; CHECKPOINT, from the service that holds the key.
+        0 kind: u16,
+        /// 0.
+        2 zero: u16,
+        /// APPLICATION: any. CHECKPOINT: number of the last record that the signature covers, low 32 bits.
+        4 object: u32,
+        /// APPLICATION: any. CHECKPOINT: 0.
+        8 status: i32,
+        /// 0.
+        12 zero2: u32,
+    }
+}
+
 /// Operations of `prov`.
 pub mod prov_op {
     /// Appends an application record.

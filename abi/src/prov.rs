@@ -27,6 +27,33 @@ record! {
     }
 }
 
+record! {
+    /// What `recv` on AUDIT tells of a record: the payload of a message whose `kind` is the record's and whose `arg` is
+    /// its number, low 32 bits, and its object.
+    Notice: 48 {
+        /// ns since boot.
+        0 time: u64,
+        /// Fiber.
+        8 fiber: u32,
+        /// Result.
+        12 status: i32,
+        /// By kind.
+        16 data: [u8; 32],
+    }
+}
+
+/// `status` of a BOOT record: what its data is.
+pub mod boot {
+    /// Hash of the machine: BLAKE3-256 of the bundle's index.
+    pub const MACHINE: i32 = 0;
+    /// Hash of the last record before the reset, where RAM kept it.
+    pub const HEAD: i32 = 1;
+    /// How the boot before ended: pc u64, address u64, syndrome u64, state u32, code u32 of its Boot Error Buffer.
+    pub const END: i32 = 2;
+    /// A piece of that buffer's text; `object` counts from 0.
+    pub const TEXT: i32 = 3;
+}
+
 /// Records between two signed checkpoints.
 pub const CHECKPOINT_EVERY: u64 = 256;
 

@@ -8,7 +8,7 @@
 
 use aarch64_cpu::registers::{CNTPCT_EL0, CurrentEL, ELR_EL2, ESR_EL2, FAR_EL2, Readable};
 use aarch64_cpu::registers::{SCTLR_EL2, VBAR_EL2, Writeable};
-use abi::boot::{BEB_MAGIC, Beb, Handoff, beb, cell, virt};
+use abi::boot::{BEB_KEPT, BEB_KEPT_LEN, BEB_MAGIC, Beb, Handoff, beb, cell, virt};
 use bundle::{Plan, Refusal, verify};
 use core::convert::Infallible;
 use core::fmt::{Display, Write};
@@ -70,6 +70,10 @@ fn boot(fdt: *const u8, started: u64) -> Result<Infallible, Refusal> {
     if taken.iter().any(|span| span.start < virt::BEB + virt::BEB_LEN && virt::BEB < span.end) {
         return Err(Refusal::new("bundle", "too big: it reaches the Boot Error Buffer"));
     }
+    // What the boot before left, if RAM kept it, is for the kernel to note.
+    // SAFETY: RAM of the board, and nothing that is in use.
+    let before = unsafe { core::slice::from_raw_parts(pointer(virt::BEB), BEB_KEPT_LEN as usize) };
+    copy(virt::BEB + BEB_KEPT, before);
     report(beb::BOOTING, 0, [0; 3]);
 
     // SAFETY: firmware put the bundle there, and nothing writes it before the jump.

@@ -3,15 +3,20 @@
 //! Every event of the contract comes here as one call from the place where it happens. A record is copied into the ring
 //! at once and hashed later (see `prov::Chain`); the price of the hash is charged here, to who caused the event.
 use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
-use abi::boot::{Handoff, virt};
+use abi::boot::{BEB_KEPT, BEB_KEPT_LEN, BEB_MAGIC, Beb, Handoff, virt};
+use abi::call::Error;
+use abi::cap::R;
 use abi::image::ImageHeader;
-use abi::prov::kind;
+use abi::prov::{ProvRecord, boot, kind};
 use abi::stats::end;
-use arch::{Frame, Machine};
+use arch::{Frame, Machine, Memory};
 use prov::{BYTES, Entry};
 
 /// What hashing one record costs, ns of processor time at one instruction per ns (measured: `bench`, row `prov-record`).
 pub(crate) const HASH_NS: u64 = 3000;
+
+/// Bytes of a panic's text that are noted at the next boot.
+const BEFORE_TEXT: usize = 160;
 
 const _: () = assert!(BYTES as u64 == virt::PROVCHAIN_LEN);
 
@@ -25,10 +30,44 @@ impl<M: Machine> Kernel<M> {
 
     /// Appends a record that is complete but for number and hashes.
     pub(crate) fn audit_entry(&mut self, entry: &Entry) {
+        if self.core != 0 {
+            // The chain's home is the boot core.
+            self.chain.drop_one();
+            return;
+        }
         self.chain.append(self.machine.bytes_mut(virt::PROVCHAIN, BYTES), entry);
+        self.audit_charge();
+        self.audit_signal();
+    }
+
+    /// Appends a record of an application; its number.
+    pub(crate) fn audit_application(&mut self, entry: &Entry) -> Result<u64, Error> {
+        let memory = self.machine.bytes_mut(virt::PROVCHAIN, BYTES);
+        let seq = self.chain.append_application(memory, entry).map_err(|_| Error::Full)?;
+        self.audit_charge();
+        self.audit_signal();
+        Ok(seq)
+    }
+
+    fn audit_charge(&mut self) {
         if self.current != NONE && self.domain != NONE {
             self.sched.spend(self.domain, HASH_NS);
         }
+    }
+
+    /// Hashes pending records, at most `most`. Their price was paid when they were appended: who reads them gets it back
+    /// for the time that it takes now.
+    pub(crate) fn audit_hash(&mut self, most: u64) {
+        let done = self.chain.hash(self.machine.bytes_mut(virt::PROVCHAIN, BYTES), most);
+        self.sched.refund(self.domain, done * HASH_NS);
+    }
+
+    /// Maps the secret for the one service that it is for.
+    pub(crate) fn map_secret(&mut self, id: u8) -> Result<(), Error> {
+        if !self.is_sealer(self.domains[id as usize % DOMAINS].service) {
+            return Ok(());
+        }
+        self.map_for(id, virt::SECRET, virt::SECRET_LEN, R, Memory::Normal)
     }
 
     pub(crate) fn entry(
@@ -54,8 +93,37 @@ impl<M: Machine> Kernel<M> {
 
     /// The first records of a chain.
     pub(crate) fn audit_boot(&mut self, handoff: &Handoff) {
+        let before = prov::found(self.machine.bytes(virt::PROVCHAIN, BYTES));
+        let whole = before.filter_map(|r| ProvRecord::decode(r).filter(|_| prov::is_whole(r)));
+        let head = whole.last().map(|record| record.hash);
         self.machine.bytes_mut(virt::PROVCHAIN, BYTES).fill(0);
-        self.audit(kind::BOOT, 0, 0, 0, &handoff.machine);
+        self.audit(kind::BOOT, 0, 0, boot::MACHINE, &handoff.machine);
+        if let Some(head) = head {
+            self.audit(kind::BOOT, 0, 0, boot::HEAD, &head);
+        }
+        self.audit_end_before(handoff);
+    }
+
+    /// How the boot before ended, where its RAM is still there: nexus-boot kept the Boot Error Buffer.
+    fn audit_end_before(&mut self, handoff: &Handoff) {
+        if handoff.beb_len < BEB_KEPT + BEB_KEPT_LEN {
+            return;
+        }
+        let mut kept = [0; Beb::SIZE + BEFORE_TEXT];
+        let len = kept.len();
+        kept.copy_from_slice(self.machine.bytes(handoff.beb + BEB_KEPT, len));
+        let Some(head) = Beb::decode(&kept).filter(|head| head.magic == BEB_MAGIC) else { return };
+        let mut data = [0; 32];
+        for (to, word) in data.chunks_exact_mut(8).zip([head.pc, head.address, head.syndrome]) {
+            to.copy_from_slice(&word.to_le_bytes());
+        }
+        data[24..28].copy_from_slice(&head.state.to_le_bytes());
+        data[28..].copy_from_slice(&head.code.to_le_bytes());
+        self.audit(kind::BOOT, 0, 0, boot::END, &data);
+        let text = &kept[Beb::SIZE..][..BEFORE_TEXT.min(head.text_len as usize)];
+        for (piece, bytes) in text.chunks(32).enumerate() {
+            self.audit(kind::BOOT, 0, piece as u32, boot::TEXT, bytes);
+        }
     }
 
     /// A domain was started in `place` from the image whose file begins at the physical address `image`; 0: the

@@ -57,6 +57,7 @@ impl<M: Machine> Kernel<M> {
         self.places.application = application.map_or(0, |a| a.entry);
         self.singles();
         self.places.cores = handoff.cores.clamp(1, CORES as u32) as u8;
+        self.find_sealer();
         self.audit_boot(handoff);
         self.give_memory(handoff);
         self.write_facts(handoff, application);

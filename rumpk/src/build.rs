@@ -225,6 +225,7 @@ impl<M: Machine> Kernel<M> {
         let mask = self.domains[id as usize % DOMAINS].pledge;
         self.map_for(id, virt::SYSTABLE, PAGE_LEN, R, Memory::Normal)?;
         self.map_for(id, virt::GATES, PAGE_LEN, R | X, Memory::Normal)?;
+        self.map_secret(id)?;
         if mask & (pledge::DEVICE | pledge::AUDIT) == 0 {
             return Ok(());
         }

@@ -24,6 +24,22 @@ pub struct Wait {
     pub entries: [[u8; WaitEntry::SIZE]; WAIT_MAX],
 }
 
+/// `count` of a [`Wait`] that is none: the fiber is held in the midst of a call (see [`crate::seal`]).
+pub const HELD: u8 = 0xFF;
+
+/// A fiber's side of the audit.
+#[derive(Clone, Copy)]
+pub struct Audit {
+    /// Number of the record that it receives next.
+    pub next: u64,
+    /// End of the window in which it wrote so many records, ns.
+    pub window_end: u64,
+    pub written: u8,
+    /// The call that it makes when there is room in the chain again.
+    pub number: usize,
+    pub args: [usize; 6],
+}
+
 /// One place of the fiber table.
 pub struct Fiber<M: Machine> {
     pub frame: M::Frame,
@@ -57,6 +73,7 @@ pub struct Fiber<M: Machine> {
     pub name: [u8; 32],
     /// So many times it gets the FP/SIMD registers without a trap.
     pub eager: u8,
+    pub audit: Audit,
 }
 
 impl<M: Machine> Fiber<M> {
@@ -90,6 +107,7 @@ impl<M: Machine> Fiber<M> {
         stack: (0, 0),
         name: [0; 32],
         eager: 0,
+        audit: Audit { next: 0, window_end: 0, written: 0, number: 0, args: [0; 6] },
     };
 
     pub fn is_free(&self) -> bool {

@@ -9,6 +9,7 @@ use crate::pair::Pair;
 use crate::parked::Parked;
 use crate::places::Places;
 use crate::quota::Accounts;
+use crate::seal::Seals;
 use abi::call::Error;
 use arch::Machine;
 use cap::{Cap, next_epoch};
@@ -83,6 +84,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) counters: Counters,
     /// Audit: the state of the chain, whose records lie at [`abi::boot::virt::PROVCHAIN`].
     pub(crate) chain: Chain,
+    pub(crate) seals: Seals,
     /// The fiber whose registers the core holds; [`NONE`] if none.
     pub(crate) current: u8,
     /// Its domain; stays when the fiber waits, so that a switch back needs no change of space.
@@ -129,6 +131,7 @@ impl<M: Machine> Kernel<M> {
             places: Places::NONE,
             counters: Counters::ZERO,
             chain: Chain::new(),
+            seals: Seals::NONE,
             current: 0,
             domain: 0,
             floating: 0,

@@ -41,6 +41,7 @@ mod parked;
 mod places;
 mod quota;
 mod schedule;
+mod seal;
 mod spawn;
 mod trap;
 

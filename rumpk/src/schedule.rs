@@ -91,7 +91,8 @@ impl<M: Machine> Kernel<M> {
                 self.wake(place);
             }
         }
-        self.next_timer = next;
+        self.power_late(now);
+        self.next_timer = next.min(self.seals.deadline());
     }
 
     /// Charges the time since the last look to the current domain; `true` while it may go on. A third strike ends it.
@@ -153,9 +154,11 @@ impl<M: Machine> Kernel<M> {
                 self.machine.enter(&mut self.fibers[place].frame);
                 return &mut self.fibers[place].frame;
             }
-            // It found nothing of what it waits for: it waits on.
-            self.fiber_mut().state = state::WAITING;
-            self.unready(self.current as usize);
+            // It found nothing of what it waits for: it waits on. A held call may also have ended it.
+            if self.current != NONE {
+                self.fiber_mut().state = state::WAITING;
+                self.unready(self.current as usize);
+            }
         }
     }
 
@@ -227,7 +230,7 @@ impl<M: Machine> Kernel<M> {
     fn sleep(&mut self, now: u64) {
         self.current = NONE;
         let next = (0..FIBERS).map(|p| self.fibers[p].next_time()).min().unwrap_or(u64::MAX);
-        self.next_timer = next.min(self.lapses.next());
+        self.next_timer = next.min(self.lapses.next()).min(self.seals.deadline());
         self.armed = self.next_timer.min(self.sched.next_event(now));
         self.machine.set_timer(self.armed);
         self.counters.idles += 1;

@@ -47,6 +47,8 @@ pub enum Command {
     Size(Size),
     /// Boot the machines that measure and show the figures beside their budgets
     Bench(Bench),
+    /// Verify saved audit chains
+    Audit(Audit),
     /// Print a completion script for a shell
     Completions {
         /// The shell
@@ -93,6 +95,9 @@ pub struct Run {
     /// Take RumKV without one of its checks (`stage2`: its memory is exposed), to see an attack succeed
     #[arg(long, value_name = "NAME", conflicts_with = "bundle")]
     pub sabotage: Option<String>,
+    /// Save the audit chain of the machine when it stopped
+    #[arg(long, value_name = "FILE")]
+    pub audit: Option<PathBuf>,
     /// Wait for gdb at port 1234 before the first instruction
     #[arg(long)]
     pub gdb: bool,
@@ -105,6 +110,42 @@ pub struct Run {
     /// Further arguments for QEMU
     #[arg(last = true)]
     pub qemu: Vec<String>,
+}
+
+/// Arguments of `audit`.
+#[derive(Debug, Args)]
+pub struct Audit {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AuditCommand,
+}
+
+/// What can be done with saved chains.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Check a saved chain and name the first record that is not as it was written
+    Verify(Verify),
+    /// Print the public half of a sealing key
+    Public {
+        /// The secret key file, as profiles name it with `secret`
+        secret: PathBuf,
+    },
+}
+
+/// Arguments of `audit verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// What `run --audit` saved, or a terminal's log with what the shell's `audit export` printed
+    pub file: PathBuf,
+    /// A record with this hash must be there: 64 digits, or a file with them or with an earlier chain
+    #[arg(long, value_name = "HASH|FILE")]
+    pub head: Option<String>,
+    /// Public key of the seals (`audit public`), instead of the development key of the tree
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Number of the first record, for a part of a chain
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub from: u64,
 }
 
 /// Arguments of `build`.

@@ -3,6 +3,7 @@
 
 pub mod app;
 pub mod assembly;
+pub mod audit;
 pub mod bench;
 pub mod budget;
 pub mod bundle;

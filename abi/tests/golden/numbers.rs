@@ -80,6 +80,7 @@ numbers! { IMAGES:
 
 numbers! { PROVCHAIN:
     prov::CHECKPOINT_EVERY = 256,
+    prov::boot::MACHINE = 0, prov::boot::HEAD = 1, prov::boot::END = 2, prov::boot::TEXT = 3,
     prov::kind::BOOT = 0, prov::kind::IMAGE = 1, prov::kind::SPAWN = 2, prov::kind::EXIT = 3,
     prov::kind::FAULT = 4, prov::kind::BLINK = 5, prov::kind::QUARANTINE = 6,
     prov::kind::GRANT = 7, prov::kind::REVOKE = 8, prov::kind::PLEDGE = 9,
@@ -113,6 +114,7 @@ numbers! { BOARD:
     boot::virt::GATE_LEN = 16, boot::virt::BEB = 0x5001_0000, boot::virt::BEB_LEN = 0x1_0000,
     boot::virt::HANDOFF = 0x5002_0000, boot::virt::FDT = 0x5003_0000,
     boot::virt::MANIFEST = 0x5004_0000, boot::virt::MEMMAP = 0x5005_0000,
+    boot::virt::SECRET = 0x5005_1000, boot::virt::SECRET_LEN = 0x1000,
     boot::virt::PROVCHAIN = 0x5006_0000, boot::virt::PROVCHAIN_LEN = 0x2_0000,
     boot::virt::KERNEL = 0x5008_0000, boot::virt::ARCHIVE = 0x5020_0000,
     boot::virt::UART = 0x0900_0000, boot::virt::UART_INTID = 33, boot::virt::RTC = 0x0901_0000,
@@ -132,6 +134,7 @@ numbers! { BOOT:
     boot::cell::CONSOLE = 17, boot::place::FDT = 1, boot::place::MANIFEST = 2,
     boot::HANDOFF_MAGIC = 0x4E58_484F, boot::MANIFEST_MAGIC = 0x4E58_4D46,
     boot::SERVICE_FIRST = 1, boot::SERVICE_INIT = 2, boot::SERVICE_AUTO = 4,
+    boot::SERVICE_SECRET = 8, boot::BEB_KEPT = 0x8000, boot::BEB_KEPT_LEN = 0x1000,
     boot::KERNEL_SERVICE = 0xFFFF, boot::BEB_MAGIC = 0x4E58_4245,
     boot::beb::BOOTING = 1, boot::beb::RUNNING = 2, boot::beb::OFF = 3, boot::beb::RESET = 4,
     boot::beb::PANIC = 5, boot::beb::REFUSED = 6, boot::beb::TRAP = 7, boot::beb::NO_SUBJECT = 8,

@@ -114,6 +114,8 @@ record_goldens! {
         0 seq u64, 8 time u64, 16 kind u16, 18 cell u16, 20 fiber u32, 24 object u32,
         28 status i32, 32 data [u8; 32], 64 prev [u8; 32], 96 hash [u8; 32],
     }
+    notice: prov::Notice 48 { 0 time u64, 8 fiber u32, 12 status i32, 16 data [u8; 32] }
+    append: call::Append 16 { 0 kind u16, 2 zero u16, 4 object u32, 8 status i32, 12 zero2 u32 }
     post_mortem: hypercall::PostMortem 64 {
         0 magic u32, 4 cell u16, 6 cause u16, 8 address u64, 16 pc u64, 24 mask u64, 32 time u64,
         40 syndrome u64, 48 core u32, 52 zero u32, 56 zero2 u64,

@@ -19,12 +19,14 @@
 //! | [`heap`] | `alloc`, over the heap that the manifest gives |
 //! | [`pl011`] | the PL011's registers, for its driver and for a program that owns one |
 //! | [`pledge`] | giving up rights |
+//! | [`audit`] | appending to the audit chain, reading it |
 //! | [`manifest`] | checked view of the compiled cell manifest |
 #![cfg_attr(not(test), no_std)]
 
 pub use abi;
 pub use abi::call::Error;
 
+pub mod audit;
 pub mod channel;
 pub mod console;
 #[cfg(test)]

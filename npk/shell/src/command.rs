@@ -25,7 +25,8 @@ const fn about(
 }
 
 /// All commands, in the order of the alphabet.
-pub const COMMANDS: [About; 13] = [
+pub const COMMANDS: [About; 14] = [
+    about("audit", "[NUMBER|head|export [NUMBER]]", (0, 2), "show the audit chain"),
     about("cat", "FILE...", (1, MANY), "print files"),
     about("clear", "", (0, 0), "clear the screen"),
     about("echo", "[WORD...]", (0, MANY), "print words"),
@@ -46,6 +47,7 @@ pub const COMMANDS: [About; 13] = [
 #[allow(missing_docs, reason = "the names are the commands")]
 pub enum Command {
     Nothing,
+    Audit,
     Cat,
     Clear,
     Echo,
@@ -63,6 +65,7 @@ pub enum Command {
 
 /// In the order of [`COMMANDS`].
 const ORDER: [Command; COMMANDS.len()] = [
+    Command::Audit,
     Command::Cat,
     Command::Clear,
     Command::Echo,

@@ -2,6 +2,7 @@
 #![cfg_attr(not(test), no_std)]
 #![forbid(unsafe_code)]
 
+pub mod audit;
 pub mod command;
 mod complete;
 mod files;
@@ -120,6 +121,7 @@ impl Shell {
     fn run(&mut self, command: Command, words: &Words) {
         match command {
             Command::Nothing => {}
+            Command::Audit => audit::run(words),
             Command::Cat => words.from(1).for_each(files::print),
             Command::Clear => print!("\x1B[H\x1B[2J"),
             Command::Echo => echo(words),

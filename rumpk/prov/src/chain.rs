@@ -101,7 +101,7 @@ impl Chain {
     pub fn pending(&self) -> u64 {
         self.next - self.hashed
     }
-    /// Records that no seal covers, those of the last seal itself left out.
+    /// Records that no seal covers, those of the last seal itself included.
     #[must_use]
     pub fn unsealed(&self) -> u64 {
         self.next - self.sealed
@@ -164,11 +164,6 @@ impl Chain {
         self.sealed = self.sealed.max(until);
     }
 
-    /// Says that the records before `until` need no further seal: those of the seal itself.
-    pub fn covered(&mut self, until: u64) {
-        self.sealed = self.sealed.max(until.min(self.next));
-    }
-
     /// Hashes at most `most` of the pending records, oldest first; how many.
     pub fn hash(&mut self, memory: &mut [u8], most: u64) -> u64 {
         let until = self.next.min(self.hashed.saturating_add(most));
@@ -191,6 +186,15 @@ impl Chain {
     #[must_use]
     pub fn record<'a>(&self, memory: &'a [u8], seq: u64) -> Option<&'a [u8; ProvRecord::SIZE]> {
         if !(self.oldest()..self.hashed).contains(&seq) {
+            return None;
+        }
+        memory[place(seq, memory.len())?..].first_chunk()
+    }
+
+    /// As [`Self::record`], also before it is hashed: its hashes are then zeros.
+    #[must_use]
+    pub fn unhashed<'a>(&self, memory: &'a [u8], seq: u64) -> Option<&'a [u8; ProvRecord::SIZE]> {
+        if !(self.oldest()..self.next).contains(&seq) {
             return None;
         }
         memory[place(seq, memory.len())?..].first_chunk()
@@ -260,6 +264,23 @@ impl Chain {
         self.next += 1;
         seq
     }
+}
+
+/// The records in a ring's memory that nobody keeps the state of: after a reset, or read from outside. Oldest first;
+/// those that were not hashed any more carry zeros in `hash`.
+pub fn found(memory: &[u8]) -> impl Iterator<Item = &[u8; ProvRecord::SIZE]> {
+    let at = |seq: u64| {
+        let record = memory[place(seq, memory.len())?..].first_chunk::<{ ProvRecord::SIZE }>()?;
+        let own = record.first_chunk().is_some_and(|own| u64::from_le_bytes(*own) == seq);
+        // Number 0 is also what memory says that nobody wrote.
+        (own && *record != [0; ProvRecord::SIZE]).then_some(record)
+    };
+    let whole = memory.as_chunks::<{ ProvRecord::SIZE }>().0;
+    let numbers = whole.iter().filter_map(|r| r.first_chunk().map(|own| u64::from_le_bytes(*own)));
+    let newest = numbers.filter(|seq| at(*seq).is_some()).max();
+    let oldest = newest.map_or(0, |seq| (seq + 1).saturating_sub(RECORDS));
+    let until = newest.map_or(0, |seq| seq + 1);
+    (oldest..until).map_while(at)
 }
 
 /// Offset of `kind` in a record.

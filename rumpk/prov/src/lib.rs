@@ -16,7 +16,7 @@ mod chain;
 pub mod text;
 mod verify;
 
-pub use chain::{BYTES, Chain, Entry, Full, RECORDS, RESERVED};
+pub use chain::{BYTES, Chain, Entry, Full, RECORDS, RESERVED, found};
 pub use verify::{Anchor, Bad, Found, Report, SEAL_LEN, Signed, Verifier, seal_message, verify};
 
 /// BLAKE3-256.
@@ -24,6 +24,12 @@ pub type Hash = [u8; 32];
 
 /// Offset of the record's own hash, which covers everything before it.
 pub(crate) const HASHED: usize = 96;
+
+/// Whether a record carries its own hash: it was finished, and is not something else.
+#[must_use]
+pub fn is_whole(record: &[u8; abi::prov::ProvRecord::SIZE]) -> bool {
+    hash_of(record) == record[HASHED..]
+}
 
 /// The hash that a record with these first bytes must carry.
 #[must_use]

@@ -4,6 +4,29 @@
 use abi::prov::ProvRecord;
 use core::fmt::{self, Display};
 
+/// 32 bytes of 64 hexadecimal digits, and nothing else.
+#[must_use]
+pub fn hex(digits: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; PART];
+    if digits.len() != 2 * PART || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+        return None;
+    }
+    for (to, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
+        *to = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A key file: one line of 64 hexadecimal digits; empty lines and those that begin with `#` do not count.
+#[must_use]
+pub fn key(file: &str) -> Option<[u8; 32]> {
+    let mut lines = file.lines().map(str::trim).filter(|l| !l.is_empty() && !l.starts_with('#'));
+    let (line, None) = (lines.next()?, lines.next()) else { return None };
+    hex(line)
+}
+
+/// What an export prints first: of several in one log the last one counts.
+pub const BEGIN: &str = "prov begin";
 /// What begins such a line.
 const MARK: &str = "prov ";
 /// Bytes of a line.
@@ -42,11 +65,7 @@ impl Part {
         let at = line.find(MARK)?;
         let mut words = line[at + MARK.len()..].split_ascii_whitespace();
         let (seq, part) = words.next()?.split_once('.')?;
-        let digits = words.next().filter(|w| w.len() == 2 * PART && w.is_ascii())?;
-        let mut bytes = [0; PART];
-        for (to, pair) in bytes.iter_mut().zip(digits.as_bytes().chunks(2)) {
-            *to = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
-        }
+        let bytes = hex(words.next()?)?;
         let (seq, part) = (seq.parse().ok()?, part.parse().ok()?);
         (part < PARTS).then_some(Self { seq, part, bytes })
     }

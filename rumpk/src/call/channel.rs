@@ -1,7 +1,6 @@
 //! `send` and `recv`.
 use crate::kernel::{FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body, Stop, single};
-use abi::boot::{Beb, beb};
 use abi::call::{COST_J, COST_RING_SET_J, Error, MESSAGE_MAX, MESSAGE_MIN, number, op};
 use abi::cap::verb;
 use abi::ring::{FLAG_DESCRIPTOR, INLINE_MAX, Slot};
@@ -29,8 +28,8 @@ impl<M: Machine> Kernel<M> {
                 Ok(0)
             }
             Body::Vfs { .. } => self.vfs(&message),
+            Body::Single(_) if cap.object == single::AUDIT => self.audit_send(&message),
             Body::Single(_) if cap.object == single::CLOCK => self.set_wall(&message),
-            Body::Single(_) if cap.object == single::AUDIT => Err(Error::Unsupported.into()),
             _ => Err(Error::BadCall.into()),
         }
     }
@@ -85,14 +84,6 @@ impl<M: Machine> Kernel<M> {
         if own && !alive { Err(Stop::Later) } else { Ok(0) }
     }
 
-    fn power(&mut self, operation: usize) -> Answer {
-        let mut head = Beb::zeroed();
-        head.state = if operation == op::POWER_OFF { beb::OFF } else { beb::RESET };
-        head.time = self.machine.now();
-        crate::record(&mut self.machine, self.places.beb, head, format_args!(""));
-        if operation == op::POWER_OFF { self.machine.power_off() } else { self.machine.reset() }
-    }
-
     pub(super) fn recv(&mut self, slot: usize, buf: UserAddr, len: usize, into: usize) -> Answer {
         let cap = self.lookup_for(slot, verb::RECV)?;
         if into != 0 {
@@ -112,6 +103,7 @@ impl<M: Machine> Kernel<M> {
             Body::Irq { .. } => self.take_latch(cap.object)?,
             Body::Fiber { place } => self.take_end(place as usize, slot)?,
             Body::Single(_) if cap.object == single::EVENTS => self.take_event()?,
+            Body::Single(_) if cap.object == single::AUDIT => self.audit_recv()?,
             Body::Single(_) => return Err(Error::Unsupported.into()),
             _ => return Err(Error::BadCall.into()),
         };

@@ -7,6 +7,7 @@ mod grant;
 mod map;
 mod meta;
 mod pledge;
+mod prov;
 mod spawn;
 mod tick;
 mod vfs;
@@ -73,11 +74,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     #[inline(always)]
-    fn handle(&mut self, number: usize, args: &Args) -> Answer {
+    pub(crate) fn handle(&mut self, number: usize, args: &Args) -> Answer {
         if number != n::META {
             self.part();
         }
         match number {
+            // These note something: without room for it they wait.
+            n::SPAWN | n::GRANT | n::PLEDGE if self.must_hold() => self.hold(number, args),
             n::META => self.meta(args[0], UserAddr(args[1] as u64), args[2]),
             n::EXIT => {
                 self.end_fiber(self.current as usize, end::EXIT, args[0] as u64);
@@ -98,12 +101,12 @@ impl<M: Machine> Kernel<M> {
             n::GRANT => self.grant(args),
             n::PLEDGE => self.pledge(args[0], UserAddr(args[1] as u64), args[2]),
             n::TICK => self.tick(args[0], args[1], UserAddr(args[2] as u64)),
-            _ => self.prov(args[0], args[1]),
+            _ => self.prov(args[0], args[1], UserAddr(args[2] as u64), args[3]),
         }
     }
 
     /// The less common ends of a call.
-    fn finish(&mut self, answer: Answer) -> Return {
+    pub(crate) fn finish(&mut self, answer: Answer) -> Return {
         let result = match answer {
             Ok(value) => Ok(value),
             Err(Stop::Error(error)) => Err(error),
@@ -154,15 +157,6 @@ impl<M: Machine> Kernel<M> {
         }
         self.fiber_mut().caps.replace(slot, left)?;
         Ok(0)
-    }
-
-    /// `prov`: there is no chain yet; the slot is checked all the same.
-    fn prov(&mut self, slot: usize, op: usize) -> Answer {
-        if op > abi::call::prov_op::LOAD {
-            return Err(Error::BadCall.into());
-        }
-        self.lookup(slot)?;
-        Err(Error::Unsupported.into())
     }
 
     /// Reads a record that the contract wants on an 8-byte boundary.

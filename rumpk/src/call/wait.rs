@@ -86,6 +86,9 @@ impl<M: Machine> Kernel<M> {
             return true;
         }
         let count = self.fibers[place].wait.count as usize;
+        if count == crate::fiber::HELD as usize {
+            return self.resume_held();
+        }
         let mut ready = 0;
         self.fibers[place].wait.lapse = 0;
         for i in 0..count {
@@ -147,6 +150,9 @@ impl<M: Machine> Kernel<M> {
                 let readable = self.domains[domain as usize].answer.is_some();
                 let hold = if readable { want::READABLE } else { want::WRITABLE };
                 return hold & wants;
+            }
+            Body::Single(_) if cap.object == single::AUDIT => {
+                return self.probe_audit(place, wants);
             }
             Body::Single(_) if cap.object == single::EVENTS => {
                 let fiber = &self.fibers[place];

@@ -4,6 +4,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use abi::boot::virt;
+
 use super::{Member, ReadImage, manifest::Plan};
 use crate::{
     pack::{self, Packed},
@@ -59,6 +61,28 @@ fn packed(image: &Spanned<ImageRef>, read: ReadImage) -> Result<(Vec<u8>, Packed
             .help("pack it again with `nexus pack`")
     })?;
     Ok((bytes, packed))
+}
+
+/// The file that one service alone can read. It lies in the bundle but outside of `/Boot`.
+///
+/// # Errors
+/// A file that cannot be read, or does not fit its page.
+pub fn secret(cell: &Cell) -> Result<Option<Vec<u8>>, Reports> {
+    let Some(path) = cell.services.iter().find_map(|s| s.secret.as_ref()) else { return Ok(None) };
+    let shown = path.value.display();
+    let bytes = std::fs::read(&path.value).map_err(|e| {
+        Report::new(format!("cannot read the secret {shown}: {e}"))
+            .at(&path.at, "named here")
+            .help("paths are relative to this file")
+    })?;
+    // A zero byte after it, so that its end is known.
+    if bytes.len() as u64 >= virt::SECRET_LEN {
+        return Err(Report::new(format!("the secret {shown} takes {} bytes", bytes.len()))
+            .at(&path.at, "named here")
+            .help(format!("it must be shorter than {}", virt::SECRET_LEN))
+            .into());
+    }
+    Ok(Some(bytes))
 }
 
 /// All members under `Boot/`, sorted by name.

@@ -1,7 +1,7 @@
 //! The compiled cell manifest: services, links and grants with their slots.
 use abi::{
     PAGE,
-    boot::{CellManifest, Grant, Link, MANIFEST_MAGIC, Service as Record},
+    boot::{CellManifest, Grant, Link, MANIFEST_MAGIC, SERVICE_SECRET, Service as Record},
     cap::{Kind, R, W, slot},
     image::ImageManifest,
     ring::DEFAULT_SLOTS,
@@ -113,7 +113,7 @@ impl Plan {
             energy: service.energy.value,
             stack: service.stack.as_ref().map_or(0, |s| s.value),
             heap: service.heap.as_ref().map_or(0, |h| h.value),
-            flags: service.flags,
+            flags: service.flags | service.secret.as_ref().map_or(0, |_| SERVICE_SECRET),
             policy: service.policy.as_ref().map_or(0, |p| p.value.into()),
             grant_first: first as u32,
             grant_count: (self.grants.len() - first) as u32,

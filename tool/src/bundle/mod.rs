@@ -119,7 +119,8 @@ fn draft(
     let boot = boot::members(cell, options.boot, packed)?;
     let fdt = tree::build(cell)
         .map_err(|e| Report::new(format!("the device tree cannot be built: {e}")))?;
-    let parts = Parts { rumkv, kernel, fdt, manifest: plan.encode(), boot };
+    let secret = boot::secret(cell)?;
+    let parts = Parts { rumkv, kernel, fdt, manifest: plan.encode(), secret, boot };
     place::fits(&parts, cell)?;
     Ok(parts.draft(profile, options.version))
 }
@@ -130,6 +131,8 @@ struct Parts {
     kernel: Flat,
     fdt: Vec<u8>,
     manifest: Vec<u8>,
+    /// For one service alone.
+    secret: Option<Vec<u8>>,
     boot: Vec<Member>,
 }
 
@@ -149,6 +152,10 @@ impl Parts {
         push(1, "cell0/kernel", self.kernel.bytes.clone());
         push(2, "cell0/fdt", self.fdt.clone());
         push(3, "cell0/manifest", self.manifest.clone());
+        let secret = self.secret.map(|contents| {
+            members.push(member("cell0/secret", contents));
+            members.len() - 1
+        });
         let first = members.len();
         members.extend(self.boot);
         let images = table::Images {
@@ -157,6 +164,7 @@ impl Parts {
             fdt_len: self.fdt.len() as u64,
             manifest_len: self.manifest.len() as u64,
             numbers,
+            secret,
             boot: (members.len() > first).then(|| (first, members.len() - 1)),
         };
         let table = Table::new(profile, &images);

@@ -15,6 +15,8 @@ pub struct Images<'a> {
     pub manifest_len: u64,
     /// Numbers in the index of RumKV, kernel, device tree and manifest.
     pub numbers: [usize; 4],
+    /// Number of the secret, if the cell has one.
+    pub secret: Option<usize>,
     /// Numbers of the first and last member of `Boot/`.
     pub boot: Option<(usize, usize)>,
 }
@@ -110,6 +112,9 @@ fn loads(profile: &Profile, images: &Images) -> Vec<CellRecord> {
     out.push(record(cell::LOAD, kernel, loaded.base_paddr, 0, loaded.mem_len));
     out.push(record(cell::LOAD, fdt, virt::FDT, 0, images.fdt_len));
     out.push(record(cell::LOAD, manifest, virt::MANIFEST, 0, images.manifest_len));
+    if let Some(secret) = images.secret {
+        out.push(record(cell::LOAD, secret as u32, virt::SECRET, 0, virt::SECRET_LEN));
+    }
     if let Some((first, last)) = images.boot {
         let most =
             profile.cell().ram.first().map_or(0, |r| r.at.value + r.len.value) - virt::ARCHIVE;

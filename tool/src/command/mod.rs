@@ -1,4 +1,5 @@
 //! The commands: each takes its arguments, calls the library, and says what came out.
+mod audit;
 mod bench;
 mod build;
 mod new;
@@ -31,6 +32,7 @@ pub fn run(command: Command) -> Result<u8, Failure> {
         Command::Test(a) => test::test(&a),
         Command::Size(a) => sizes(&a),
         Command::Bench(a) => bench::bench(&a),
+        Command::Audit(a) => audit::audit(&a),
         Command::Completions { shell } => {
             let mut script = Vec::new();
             clap_complete::generate(shell, &mut Cli::command(), "nexus", &mut script);

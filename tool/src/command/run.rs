@@ -50,6 +50,13 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         count_exceptions: false,
     })?;
     let exit = outcome.exit;
+    if let Some(file) = &a.audit {
+        let chain = outcome
+            .audit
+            .as_deref()
+            .ok_or_else(|| Failure::new("the machine is gone, and its chain"))?;
+        super::write(file, chain)?;
+    }
     // A test kernel that ended well says here what it found.
     if let Some(b) = outcome.beb.filter(|b| b.head.state == beb::OFF && !b.text.is_empty()) {
         eprintln!("{}", b.text.trim_end());

@@ -88,6 +88,8 @@ pub struct Outcome {
     pub beb: Option<BootError>,
     /// RumKV's post-mortem of cell 0.
     pub post_mortem: Option<PostMortem>,
+    /// The audit chain of cell 0, from the memory of a machine that stopped.
+    pub audit: Option<Vec<u8>>,
     /// The exceptions that the processor took, if they were to be counted.
     pub exceptions: Option<Exceptions>,
     /// How QEMU's run ended.
@@ -131,8 +133,8 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
     if end == End::Died && !complaint.is_empty() {
         exit.text = format!("{}: {}", exit.text, complaint.trim_end());
     }
-    let Ends { beb, post: post_mortem, .. } = memory;
-    Ok(Outcome { transcript, beb, post_mortem, exceptions, end, exit })
+    let Ends { beb, post: post_mortem, audit, .. } = memory;
+    Ok(Outcome { transcript, beb, post_mortem, audit, exceptions, end, exit })
 }
 
 fn plain(code: u8, text: &str) -> Verdict {
@@ -151,6 +153,7 @@ fn hung(memory: &Ends) -> Verdict {
 struct Ends {
     beb: Option<BootError>,
     post: Option<PostMortem>,
+    audit: Option<Vec<u8>>,
     /// Of a machine that had to be stopped.
     pc: Option<u64>,
 }
@@ -248,7 +251,9 @@ impl Machine {
         }
         let beb = self.memory(virt::BEB, virt::BEB_LEN)?;
         let post = self.memory(virt::POST_MORTEM, abi::PAGE as u64)?;
-        Ok(Ends { beb: BootError::decode(&beb), post: post_mortem(&post), pc })
+        let ring = self.memory(virt::PROVCHAIN, virt::PROVCHAIN_LEN)?;
+        let audit = Some(crate::audit::of_memory(&ring));
+        Ok(Ends { beb: BootError::decode(&beb), post: post_mortem(&post), audit, pc })
     }
 
     /// Physical memory of the stopped machine.

@@ -118,7 +118,7 @@ pub struct Service {
     pub name: Spanned<String>,
     /// Its image; `None`: linked with the kernel.
     pub image: Option<Spanned<ImageRef>>,
-    /// Bits `SERVICE_*` of [`abi::boot`].
+    /// Its role: bits `SERVICE_*` of [`abi::boot`].
     pub flags: u32,
     /// Place of the flag that gave the role.
     pub role: Spot,
@@ -152,6 +152,8 @@ pub struct Service {
     pub memory: Vec<Region>,
     /// What its children and further fibers may take together.
     pub children: Option<Children>,
+    /// A file that it alone can read.
+    pub secret: Option<Spanned<PathBuf>>,
     /// Channels it is the client of, the console's included.
     pub channels: Vec<Channel>,
 }

@@ -158,6 +158,7 @@ fn service(node: &Placed) -> Option<Service> {
     let own = || map(name.clone(), ImageRef::BuiltIn);
     let named = node.one("image").and_then(|n| Some(image(&n, n.text()?)));
     let linked = node.name() == "application";
+    let secret = node.one("secret").and_then(|n| Some(path(&n, n.text()?)));
     let (flags, role) = role(node);
     let budget = budget(node);
     let size = |name: &str| node.one(name).and_then(|n| n.number());
@@ -190,6 +191,7 @@ fn service(node: &Placed) -> Option<Service> {
         children: node
             .one("children")
             .map(|n| Children { memory: n.number_of("memory"), places: n.number_of("places") }),
+        secret,
         channels,
         name,
     })

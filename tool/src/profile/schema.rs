@@ -180,6 +180,7 @@ static SERVICE: &[Rule] = &[
         .with(&[required("bytes", Size)]),
     rule("children", Optional, (0, 0), Text, "What its children may take together.")
         .with(&[optional("memory", Size), optional("places", Number)]),
+    rule("secret", Optional, (1, 1), Text, "A file that it alone can read; it seals the audit."),
     rule("console", Optional, (1, 1), Name, "Console channels 0x1000 and 0x1001 of this service.")
         .with(&[optional("output-only", Flag)]),
     rule("channel", Many, (1, 1), Number, "A channel of this number, above 0x10000.").with(&[

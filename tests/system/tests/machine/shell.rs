@@ -58,7 +58,8 @@ fn profile_with(files: &[(&str, &[u8])]) -> tempfile::TempDir {
     let profiles = workspace().root.join("profiles");
     std::fs::create_dir(folder.path().join("cells")).expect("a folder");
     std::fs::create_dir(folder.path().join("boot")).expect("a folder");
-    for file in ["micro.kdl", "cells/rumpk.kdl"] {
+    std::fs::create_dir(folder.path().join("keys")).expect("a folder");
+    for file in ["micro.kdl", "cells/rumpk.kdl", "keys/audit.key"] {
         std::fs::copy(profiles.join(file), folder.path().join(file)).expect("a copy");
     }
     for (name, contents) in files {

@@ -40,6 +40,7 @@ pub fn check(cell: &Cell, out: &mut Vec<Report>) {
         );
     }
     roles(cell, out);
+    secrets(cell, out);
     for service in &cell.services {
         own(service, out);
         rights(cell, service, out);
@@ -342,6 +343,25 @@ fn slots(cell: &Cell, out: &mut Vec<Report>) {
             Report::new(format!("the manifest of cell `{}` is {size} bytes", cell.name.value))
                 .at(&cell.name.at, "too long")
                 .help("at most 64K are possible: fewer services, channels or arguments"),
+        );
+    }
+}
+
+/// One service has the secret, and to seal the audit it must reach it.
+fn secrets(cell: &Cell, out: &mut Vec<Report>) {
+    let with = || cell.services.iter().filter_map(|s| Some((s, s.secret.as_ref()?)));
+    for (service, secret) in with().skip(1) {
+        out.push(
+            Report::new(format!("`{}` is the second service with a secret", service.name.value))
+                .at(&secret.at, "one too many")
+                .help("a cell has one secret, for the service that seals the audit"),
+        );
+    }
+    for (service, secret) in with().filter(|(s, _)| s.audit.is_none()) {
+        out.push(
+            Report::new(format!("`{}` seals the audit and is not given it", service.name.value))
+                .at(&secret.at, "this makes it the one that seals")
+                .help("add `audit` to it"),
         );
     }
 }

@@ -1,0 +1,144 @@
+//! `prov(slot, op, buf, len)`, and messages on an AUDIT slot.
+use crate::kernel::{FIBERS, Kernel};
+use crate::object::{Answer, Stop, single};
+use abi::boot::virt;
+use abi::call::{Append, Error, prov_op};
+use abi::cap::verb;
+use abi::pledge;
+use abi::prov::{Notice, ProvRecord, kind};
+use abi::ring::{INLINE_MAX, Slot};
+use arch::{Machine, UserAddr};
+use prov::{BYTES, SEAL_LEN};
+
+/// Records that one READ gives at most.
+const READ_MAX: usize = 8;
+/// Records that one READ hashes at most: so many keep it far below the longest stretch that the kernel may run.
+const HASH_MAX: u64 = 3;
+/// Application records of a fiber in one window.
+const PER_WINDOW: u8 = 8;
+/// The window of a fiber in Void, which has none of its own, ns.
+const VOID_WINDOW: u64 = pledge::WINDOW_NS[1];
+
+impl<M: Machine> Kernel<M> {
+    pub(super) fn prov(&mut self, slot: usize, op: usize, buf: UserAddr, len: usize) -> Answer {
+        let verb = match op {
+            prov_op::APPEND => verb::SEND,
+            prov_op::READ => verb::RECV,
+            prov_op::SAVE | prov_op::LOAD => {
+                self.lookup(slot)?;
+                return Err(Error::Unsupported.into());
+            }
+            _ => return Err(Error::BadCall.into()),
+        };
+        if self.lookup(slot)?.object != single::AUDIT {
+            return Err(Error::BadCall.into());
+        }
+        self.lookup_for(slot, verb)?;
+        if self.core != 0 {
+            // The chain lies in the boot core's hands.
+            return Err(Error::Unsupported.into());
+        }
+        if op == prov_op::APPEND { self.prov_append(buf, len) } else { self.prov_read(buf, len) }
+    }
+
+    fn prov_append(&mut self, buf: UserAddr, len: usize) -> Answer {
+        let mut bytes = [0; Append::SIZE + SEAL_LEN];
+        if !(Append::SIZE..=bytes.len()).contains(&len) {
+            return Err(if len > bytes.len() { Error::TooBig } else { Error::BadCall }.into());
+        }
+        self.copy_in_words(buf, &mut bytes[..len])?;
+        let head = Append::decode(&bytes).ok_or(Error::BadCall)?;
+        let (data, zero) = (&bytes[Append::SIZE..len], head.zero == 0 && head.zero2 == 0);
+        match head.kind {
+            kind::APPLICATION if zero && data.len() <= 32 => {
+                self.prov_note(head.object, head.status, data)
+            }
+            kind::CHECKPOINT if zero && head.status == 0 => {
+                let signature = data.try_into().map_err(|_| Error::BadCall)?;
+                self.seal(head.object, signature)
+            }
+            _ => Err(Error::BadCall.into()),
+        }
+    }
+
+    /// Appends an application record of the current fiber: so many in a window, then they are dropped and counted.
+    fn prov_note(&mut self, object: u32, status: i32, data: &[u8]) -> Answer {
+        let now = self.machine.now();
+        let window = match self.sched.spectrum(self.domain) {
+            0 => VOID_WINDOW,
+            spectrum => pledge::WINDOW_NS[spectrum as usize % 4],
+        };
+        let audit = &mut self.fiber_mut().audit;
+        if now >= audit.window_end {
+            (audit.window_end, audit.written) = (now.saturating_add(window), 0);
+        }
+        if audit.written >= PER_WINDOW {
+            self.chain.drop_one();
+            return Err(Error::Full.into());
+        }
+        audit.written += 1;
+        let fiber = self.fiber().id;
+        let entry = self.entry(kind::APPLICATION, fiber, object, status, data);
+        Ok(self.audit_application(&entry)? as usize)
+    }
+
+    /// Copies records out, from the number in the buffer's first 8 bytes on. Value: their bytes; 0 while the kernel
+    /// still hashes what was asked for.
+    fn prov_read(&mut self, buf: UserAddr, len: usize) -> Answer {
+        if len < ProvRecord::SIZE {
+            return Err(Error::BadCall.into());
+        }
+        let mut from = [0; 8];
+        self.copy_in_words(buf, &mut from)?;
+        let first = u64::from_le_bytes(from).max(self.chain.oldest());
+        if first >= self.chain.next() {
+            return Err(Error::Empty.into());
+        }
+        self.audit_hash(HASH_MAX);
+        let mut count = 0;
+        while count < READ_MAX.min(len / ProvRecord::SIZE) {
+            let memory = self.machine.bytes(virt::PROVCHAIN, BYTES);
+            let Some(&record) = self.chain.record(memory, first + count as u64) else { break };
+            let at = buf.0.checked_add((count * ProvRecord::SIZE) as u64);
+            self.copy_out_words(UserAddr(at.ok_or(Error::BadAddress)?), &record)?;
+            count += 1;
+        }
+        Ok(count * ProvRecord::SIZE)
+    }
+
+    /// `send` of a message on AUDIT: its payload becomes an application record.
+    pub(super) fn audit_send(&mut self, message: &Slot) -> Answer {
+        let len = message.len as usize;
+        if message.kind != kind::APPLICATION || message.flags != 0 {
+            return Err(Error::BadCall.into());
+        }
+        if len > 32 {
+            return Err(Error::TooBig.into());
+        }
+        let (object, status) = (message.arg as u32, (message.arg >> 32) as i32);
+        self.prov_note(object, status, &message.payload[..len])?;
+        Ok(0)
+    }
+
+    /// `recv` on AUDIT: the next record that this fiber has not received, without its hashes.
+    pub(super) fn audit_recv(&mut self) -> Result<Slot, Stop> {
+        let place = self.current as usize % FIBERS;
+        let seq = self.fibers[place].audit.next.max(self.chain.oldest());
+        let memory = self.machine.bytes(virt::PROVCHAIN, BYTES);
+        let Some(record) = self.chain.unhashed(memory, seq).and_then(|r| ProvRecord::decode(r))
+        else {
+            return Err(Error::Empty.into());
+        };
+        self.fibers[place].audit.next = seq + 1;
+        let notice = Notice {
+            time: record.time,
+            fiber: record.fiber,
+            status: record.status,
+            data: record.data,
+        };
+        let mut payload = [0; INLINE_MAX];
+        payload.copy_from_slice(&notice.encode());
+        let arg = u64::from(record.seq as u32) | u64::from(record.object) << 32;
+        Ok(Slot { kind: record.kind, flags: 0, len: INLINE_MAX as u32, arg, payload })
+    }
+}
