@@ -21,6 +21,7 @@ fn outcome(transcript: &str, text: &str, scratch: [u64; 2], dead_at: Option<u64>
         exit: judge(Some(&boot), Some(&post), true),
         beb: Some(boot),
         post_mortem: Some(post),
+        audit: None,
         exceptions: None,
         end: End::Stopped,
     }

@@ -74,6 +74,7 @@ impl Boot {
                 output: Box::new(std::io::sink()),
                 timeout: Some(TIMEOUT),
                 count_exceptions: false,
+                resets: 0,
             },
         }
     }

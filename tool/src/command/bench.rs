@@ -58,6 +58,7 @@ fn measure(ws: &Workspace, path: &Path, name: &str, signing: &Signing) -> Result
         output: Box::new(std::io::sink()),
         timeout: Some(TIMEOUT),
         count_exceptions: name.starts_with("idle-"),
+        resets: 0,
     })?;
     let wanted = if name.ends_with("-dies") { code::DEAD_CELL } else { code::OK };
     if outcome.exit.code == wanted {

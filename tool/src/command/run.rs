@@ -48,6 +48,7 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         output: Box::new(std::io::stdout()),
         timeout: a.timeout.map(Duration::from_secs),
         count_exceptions: false,
+        resets: 0,
     })?;
     let exit = outcome.exit;
     if let Some(file) = &a.audit {

@@ -62,6 +62,8 @@ pub struct Options {
     pub timeout: Option<Duration>,
     /// Count the exceptions that the processor takes (slow).
     pub count_exceptions: bool,
+    /// How often a machine that stopped is reset, as a watchdog would: it boots again, and RAM keeps what was in it.
+    pub resets: u32,
 }
 
 /// How QEMU's run ended.
@@ -162,6 +164,7 @@ struct Machine {
     child: Child,
     control: Control,
     deadline: Option<Instant>,
+    resets: u32,
     listener: Option<JoinHandle<Vec<u8>>>,
     complaints: Option<JoinHandle<String>>,
     /// Our end of the console, to be shut when the machine is gone, so that a feeder ends.
@@ -208,6 +211,7 @@ impl Machine {
             child,
             control,
             deadline: options.timeout.map(|t| Instant::now() + t),
+            resets: options.resets,
             listener: Some(listener),
             complaints,
             console,
@@ -231,7 +235,10 @@ impl Machine {
                 Some(Happening::Control(v)) => {
                     shut |= v["event"] == "SHUTDOWN";
                     if shut && v["event"] == "STOP" {
-                        return End::Stopped;
+                        if self.resets == 0 || !self.reset() {
+                            return End::Stopped;
+                        }
+                        (shut, self.resets) = (false, self.resets - 1);
                     }
                 }
                 Some(Happening::Gone) => return End::Died,
@@ -239,6 +246,11 @@ impl Machine {
                 Some(Happening::OutputClosed) => return End::OutputClosed,
             }
         }
+    }
+
+    /// Lets a machine that stopped boot again; `false`: QEMU does not.
+    fn reset(&mut self) -> bool {
+        ["system_reset", "cont"].iter().all(|c| self.control.ask(c, &json!({})).is_ok())
     }
 
     fn read_ends(&mut self, running: bool) -> Result<Ends, Failure> {
