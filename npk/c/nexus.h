@@ -88,6 +88,10 @@ enum nx_error {
 #define NX_BOOT_VIRT_MANIFEST 0x50040000u
 /* The memory map, one page. */
 #define NX_BOOT_VIRT_MEMMAP 0x50050000u
+/* What one service alone can read: the page that the kernel maps for it. */
+#define NX_BOOT_VIRT_SECRET 0x50051000u
+/* Its length in bytes. */
+#define NX_BOOT_VIRT_SECRET_LEN 4096
 /* The ring of audit records, for the kernel alone. Nothing clears it before the kernel, so
  * that it outlives a reset. */
 #define NX_BOOT_VIRT_PROVCHAIN 0x50060000u
@@ -128,10 +132,18 @@ enum nx_error {
 #define NX_BOOT_SERVICE_INIT 2
 /* Service flag: started by subject zero at boot. */
 #define NX_BOOT_SERVICE_AUTO 4
+/* Service flag: the secret of the cell is for it, and it seals the audit chain. At most one
+ * has it. */
+#define NX_BOOT_SERVICE_SECRET 8
 /* No service: the kernel. */
 #define NX_BOOT_KERNEL_SERVICE 65535
 /* "NXBE". */
 #define NX_BOOT_BEB_MAGIC 0x4E584245u
+/* Where in the buffer nexus-boot keeps the start of what it found there, for the kernel:
+ * bytes from its start. */
+#define NX_BOOT_BEB_KEPT 32768
+/* How much of it, bytes. */
+#define NX_BOOT_BEB_KEPT_LEN 4096
 /* nexus-boot runs. */
 #define NX_BOOT_BEB_BOOTING 1
 /* The kernel runs. */
@@ -1050,6 +1062,28 @@ _Static_assert(offsetof(struct nx_energy, deadline) == 16, "deadline");
 _Static_assert(offsetof(struct nx_energy, strikes) == 24, "strikes");
 _Static_assert(offsetof(struct nx_energy, spectrum) == 28, "spectrum");
 
+/* What prov(APPEND) is given; the record's data, at most 32 bytes, or a signature of 64
+ * follow. */
+struct nx_append {
+    /* APPLICATION; CHECKPOINT, from the service that holds the key. */
+    uint16_t kind;
+    /* 0. */
+    uint16_t zero;
+    /* APPLICATION: any. CHECKPOINT: number of the last record that the signature covers,
+     * low 32 bits. */
+    uint32_t object;
+    /* APPLICATION: any. CHECKPOINT: 0. */
+    int32_t status;
+    /* 0. */
+    uint32_t zero2;
+};
+_Static_assert(sizeof(struct nx_append) == 16, "size");
+_Static_assert(offsetof(struct nx_append, kind) == 0, "kind");
+_Static_assert(offsetof(struct nx_append, zero) == 2, "zero");
+_Static_assert(offsetof(struct nx_append, object) == 4, "object");
+_Static_assert(offsetof(struct nx_append, status) == 8, "status");
+_Static_assert(offsetof(struct nx_append, zero2) == 12, "zero2");
+
 /* What map tells about a mapped object; for a channel, the address of every part. */
 struct nx_map_info {
     /* Address of the part this end produces into (P), or of the object. */
@@ -1312,6 +1346,24 @@ _Static_assert(offsetof(struct nx_prov_record, status) == 28, "status");
 _Static_assert(offsetof(struct nx_prov_record, data) == 32, "data");
 _Static_assert(offsetof(struct nx_prov_record, prev) == 64, "prev");
 _Static_assert(offsetof(struct nx_prov_record, hash) == 96, "hash");
+
+/* What recv on AUDIT tells of a record: the payload of a message whose kind is the record's
+ * and whose arg is its number, low 32 bits, and its object. */
+struct nx_notice {
+    /* ns since boot. */
+    uint64_t time;
+    /* Fiber. */
+    uint32_t fiber;
+    /* Result. */
+    int32_t status;
+    /* By kind. */
+    uint8_t data[32];
+};
+_Static_assert(sizeof(struct nx_notice) == 48, "size");
+_Static_assert(offsetof(struct nx_notice, time) == 0, "time");
+_Static_assert(offsetof(struct nx_notice, fiber) == 8, "fiber");
+_Static_assert(offsetof(struct nx_notice, status) == 12, "status");
+_Static_assert(offsetof(struct nx_notice, data) == 16, "data");
 
 /* Head of part P; the slots start at SLOTS_OFFSET. */
 struct nx_producer_head {
