@@ -153,7 +153,16 @@ impl Harmonic {
 
     /// The domain to run: the highest spectrum with one that is ready, inside it the earliest deadline,
     /// among equals the next one in turn. `None`: the core sleeps until [`Self::next_event`] or an interrupt.
+    #[inline]
     pub fn pick(&mut self, now: u64) -> Option<Choice> {
+        self.pick_by(now, Self::earliest)
+    }
+
+    /// [`Self::pick`] with another rule inside a spectrum, given the ready ones and the last one that ran. The seam at which
+    /// the simulator puts a wrong rule, to see that it is found.
+    #[doc(hidden)]
+    #[inline]
+    pub fn pick_by(&mut self, now: u64, rule: impl Fn(&Self, u64, u8) -> u8) -> Option<Choice> {
         self.refill_due(now);
         let s = match self.ready {
             [_, _, _, photon] if photon != 0 => 3,
@@ -165,7 +174,7 @@ impl Harmonic {
                 return None;
             }
         };
-        let id = self.earliest(self.ready[s], self.last[s]);
+        let id = rule(self, self.ready[s], self.last[s]);
         self.last[s] = id;
         self.running = Some(id);
         let domain = self.at_mut(id);

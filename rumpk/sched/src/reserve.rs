@@ -37,6 +37,12 @@ impl Harmonic {
             return Err(Error::Exists);
         }
         self.admit(params)?;
+        self.add_unchecked(id, params)
+    }
+
+    /// [`Self::add`] of what nobody admitted: the simulator's seam for a wrong admission.
+    #[doc(hidden)]
+    pub fn add_unchecked(&mut self, id: u8, params: Params) -> Result<(), Error> {
         *self.at_mut(id) = Domain::new(params.spectrum, params.promised());
         self.present |= bit(id);
         self.update_response();
