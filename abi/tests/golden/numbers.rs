@@ -117,6 +117,7 @@ numbers! { BOARD:
     boot::virt::SECRET = 0x5005_1000, boot::virt::SECRET_LEN = 0x1000,
     boot::virt::PROVCHAIN = 0x5006_0000, boot::virt::PROVCHAIN_LEN = 0x2_0000,
     boot::virt::KERNEL = 0x5008_0000, boot::virt::ARCHIVE = 0x5020_0000,
+    boot::virt::CORES = 0x5780_0000, boot::virt::CORES_LEN = 0x80_0000,
     boot::virt::UART = 0x0900_0000, boot::virt::UART_INTID = 33, boot::virt::RTC = 0x0901_0000,
     boot::virt::GICD = 0x0800_0000, boot::virt::GICD_LEN = 0x1_0000,
     boot::virt::GICR = 0x080A_0000, boot::virt::GICR_STRIDE = 0x2_0000,
