@@ -4,6 +4,7 @@ use abi::cap::{R, W};
 use abi::ring::{INLINE_MAX, Slot};
 use ring::{Consumer, Producer};
 
+use crate::memory::Area;
 use crate::shared::Shared;
 use crate::{Error, Result, sys, wait};
 
@@ -123,6 +124,19 @@ impl Ends {
     /// Addresses, geometry and generation.
     pub fn info(&self) -> &MapInfo {
         &self.info
+    }
+
+    /// The buffer area that this side writes, for payloads that no slot holds; the peer is told where by a
+    /// [`abi::ring::Descriptor`] in a message. Empty where the manifest gives the channel no `buffer`.
+    pub fn own_area(&self) -> Area {
+        // SAFETY: `map` gave address and length, to be written by this side.
+        unsafe { Area::at(self.info.tx_buffer as usize, self.info.buffer_len as usize, true) }
+    }
+
+    /// The buffer area that the peer writes.
+    pub fn peer_area(&self) -> Area {
+        // SAFETY: `map` gave address and length, to be read by this side.
+        unsafe { Area::at(self.info.rx_buffer as usize, self.info.buffer_len as usize, false) }
     }
 
     /// Puts a message into the ring: [`Error::Full`], or [`Error::Gone`] for a broken ring.

@@ -12,7 +12,8 @@
 //! | [`channel`] | messages through the kernel, and rings mapped into the own domain |
 //! | [`wait`] | waiting for several capabilities at once |
 //! | [`task`] | many tasks in one fiber: an executor over one `wait` |
-//! | [`object`] | clock, interrupt, device window, fiber, factory, power |
+//! | [`object`] | clock, events, interrupt, device window, fiber, factory, power |
+//! | [`memory`] | memory that several domains map |
 //! | [`fs`] | files, through the VFS channel |
 //! | [`console`] | `print!`, `println!`, reading |
 //! | [`log`] | `info!` and its kin: lines with a level |
@@ -35,6 +36,7 @@ pub mod fs;
 pub mod heap;
 pub mod log;
 pub mod manifest;
+pub mod memory;
 pub mod object;
 pub mod pl011;
 pub mod pledge;
@@ -46,7 +48,8 @@ pub mod task;
 pub mod wait;
 
 pub use channel::Channel;
-pub use object::{Clock, Device, Factory, Fiber, Irq};
+pub use memory::Memory;
+pub use object::{Clock, Device, Events, Factory, Fiber, Irq};
 pub use start::{Termination, args, enter, raw_args};
 
 /// What a call of the kernel gives.

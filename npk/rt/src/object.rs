@@ -264,6 +264,36 @@ impl Power {
     }
 }
 
+/// What happened to the fiber's children and channels.
+///
+/// ```no_run
+/// use rt::Events;
+/// use rt::abi::stats::event;
+///
+/// while let Ok(event) = Events::OWN.next() {
+///     if event.kind == event::CHILD_ENDED {
+///         rt::println!("fiber {} has ended", event.source);
+///     }
+/// }
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Events(pub u8);
+
+impl Events {
+    /// Those of the fiber itself, the only ones there are.
+    pub const OWN: Self = Self(slot::EVENTS);
+
+    /// The next latched event; waits until there is one.
+    pub fn next(self) -> Result<Event> {
+        loop {
+            match next_event() {
+                Err(Error::Empty) => wait::one(self.0, want::READABLE, None)?,
+                other => return other,
+            }
+        }
+    }
+}
+
 /// Takes the next latched event; [`Error::Empty`] where there is none.
 pub fn next_event() -> Result<Event> {
     let mut buf = sys::Aligned::<{ Slot::SIZE }>::ZERO;

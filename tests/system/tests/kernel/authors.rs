@@ -51,6 +51,27 @@ fn the_examples_do_what_they_say() {
 }
 
 #[test]
+fn one_fiber_serves_two_clients_and_a_clock() {
+    let outcome = session(&profile("authors"), &["run heap reserve", "poweroff"]);
+    let text = outcome.text();
+    let lines = ["one -> ONE", "two -> TWO", "three -> THREE", "four -> FOUR", "five -> FIVE"];
+    for line in lines.iter().chain(&["tasks: served 3 and 2", "tasks: the clock went on"]) {
+        assert!(text.contains(line), "no `{line}` in:\n{text}");
+    }
+}
+
+#[test]
+fn a_heap_that_is_used_up_is_an_error_or_a_panic() {
+    let outcome =
+        session(&profile("authors"), &["run heap reserve", "run heap exhaust", "poweroff"]);
+    let reserve = answer(&outcome, "run heap reserve");
+    assert_eq!(reserve, ["heap: refused, and whole again", "heap: exit 0"]);
+    let exhaust = answer(&outcome, "run heap exhaust");
+    assert!(exhaust.iter().any(|l| l.contains("memory allocation of")), "{exhaust:?}");
+    assert!(exhaust.last().is_some_and(|l| l == "heap: killed: panic"), "{exhaust:?}");
+}
+
+#[test]
 fn a_panic_is_told_and_is_a_fault() {
     let outcome = session(&profile("guests-micro"), &["run misuse panic", "poweroff"]);
     let lines = answer(&outcome, "run misuse panic");
