@@ -39,6 +39,8 @@ pub const CLASS_HEAP: u32 = 2;
 /// argument register holds the address of its last words, the second their length. The domain ends with
 /// [`end::PANIC`].
 pub const PANIC_TRAP: u16 = 0x4E58;
+/// Most bytes of last words that the kernel notes, in application records of 32 bytes.
+pub const LAST_WORDS_MAX: usize = 128;
 
 /// States of a fiber.
 pub mod state {

@@ -505,6 +505,8 @@ enum nx_error {
  * The first argument register holds the address of its last words, the second their length.
  * The domain ends with end::PANIC. */
 #define NX_STATS_PANIC_TRAP 20056
+/* Most bytes of last words that the kernel notes, in application records of 32 bytes. */
+#define NX_STATS_LAST_WORDS_MAX 128
 #define NX_STATS_STATE_READY 1
 #define NX_STATS_STATE_RUNNING 2
 #define NX_STATS_STATE_WAITING 3

@@ -1,6 +1,6 @@
 //! Everything that stops a fiber but a call.
 use crate::kernel::{FIBERS, Kernel};
-use abi::stats::state;
+use abi::stats::{end, state};
 use arch::{Frame, Machine, Trap};
 
 /// After a trap for the FP/SIMD registers a fiber gets them this often without one: a program that uses them mostly goes on.
@@ -22,6 +22,9 @@ impl<M: Machine> Kernel<M> {
                 self.counters.faults += 1;
                 let place = self.current as usize % FIBERS;
                 self.fibers[place].pc = self.fibers[place].frame.pc();
+                if cause == end::PANIC {
+                    self.last_words();
+                }
                 self.end_domain(self.domain, cause, address);
             }
         }

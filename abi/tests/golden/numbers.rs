@@ -144,7 +144,7 @@ numbers! { BOOT:
 numbers! { STATS:
     stats::event::CHILD_ENDED = 0, stats::event::RESTARTED = 1, stats::event::CAPABILITY = 2,
     stats::CLASS_SYSTEM = 0, stats::CLASS_FIBER = 1, stats::CLASS_HEAP = 2,
-    stats::PANIC_TRAP = 0x4E58,
+    stats::PANIC_TRAP = 0x4E58, stats::LAST_WORDS_MAX = 128,
     stats::state::READY = 1, stats::state::RUNNING = 2, stats::state::WAITING = 3,
     stats::state::THROTTLED = 4, stats::state::ENDED = 5,
     stats::end::RUNS = 0, stats::end::EXIT = 1, stats::end::KILLED = 2,

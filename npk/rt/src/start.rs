@@ -4,12 +4,10 @@ use core::panic::PanicInfo;
 use core::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 use abi::call::ARGS_MAX;
+pub use abi::stats::LAST_WORDS_MAX;
 use abi::systable::SysTable;
 
 use crate::{Error, console, sys};
-
-/// Most bytes of a panic's message that the kernel is told.
-pub const LAST_WORDS_MAX: usize = 128;
 
 static ARGS: AtomicPtr<u8> = AtomicPtr::new(core::ptr::null_mut());
 static ARGS_LEN: AtomicUsize = AtomicUsize::new(0);

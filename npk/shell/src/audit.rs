@@ -123,6 +123,9 @@ fn what(record: &ProvRecord, f: &mut fmt::Formatter) -> fmt::Result {
         kind::STRIKE => write!(f, "number {status}"),
         kind::CHECKPOINT => write!(f, "seal of record {object}, half {}", status + 1),
         kind::OVERRUN => write!(f, "{} dropped, {} lost", word(0), word(8)),
+        kind::APPLICATION if object == u32::from(end::PANIC) => {
+            write!(f, "last words: {}", abi::text(data))
+        }
         _ => write!(f, "object {object}, status {status}"),
     }
 }

@@ -7,7 +7,8 @@ use abi::cap::verb;
 use abi::pledge;
 use abi::prov::{Notice, ProvRecord, kind};
 use abi::ring::{INLINE_MAX, Slot};
-use arch::{Machine, UserAddr};
+use abi::stats::{LAST_WORDS_MAX, end};
+use arch::{Frame, Machine, UserAddr};
 use prov::{BYTES, SEAL_LEN};
 
 /// Records that one READ gives at most.
@@ -80,6 +81,21 @@ impl<M: Machine> Kernel<M> {
         let fiber = self.fiber().id;
         let entry = self.entry(kind::APPLICATION, fiber, object, status, data);
         Ok(self.audit_application(&entry)? as usize)
+    }
+
+    /// What the current fiber said before it panicked, as records of its own and within its share.
+    pub(crate) fn last_words(&mut self) {
+        let frame = &self.fiber().frame;
+        let (at, len) = (frame.argument(0), frame.argument(1).min(LAST_WORDS_MAX as u64) as usize);
+        let mut words = [0; LAST_WORDS_MAX];
+        // The chain's home is the boot core. Words that are not the fiber's own are nobody's loss.
+        if self.core != 0 || self.machine.copy_in(UserAddr(at), &mut words[..len]).is_err() {
+            return;
+        }
+        for (part, text) in words[..len].chunks(32).enumerate() {
+            // The kernel notes the end itself, whatever the fiber's share is.
+            let _ = self.prov_note(u32::from(end::PANIC), part as i32, text);
+        }
     }
 
     /// Copies records out, from the number in the buffer's first 8 bytes on. Value: their bytes; 0 while the kernel

@@ -73,10 +73,16 @@ fn a_heap_that_is_used_up_is_an_error_or_a_panic() {
 
 #[test]
 fn a_panic_is_told_and_is_a_fault() {
-    let outcome = session(&profile("guests-micro"), &["run misuse panic", "poweroff"]);
+    let outcome = session(&profile("guests-micro"), &["run misuse panic", "audit 9", "poweroff"]);
     let lines = answer(&outcome, "run misuse panic");
     assert!(lines.iter().any(|l| l.contains("on purpose")), "{lines:?}");
     assert!(lines.last().is_some_and(|l| l.contains("killed: panic")), "{lines:?}");
+    // ProvChain has the beginning of it, and the fault after that.
+    let audit = answer(&outcome, "audit 9");
+    let words: String = audit.iter().filter_map(|l| l.split("last words: ").nth(1)).collect();
+    assert!(words.ends_with("on purpose"), "{audit:?}");
+    let at = |text: &str| audit.iter().rposition(|l| l.contains(text));
+    assert!(at("last words") < at("misuse: panic"), "{audit:?}");
 }
 
 #[test]
