@@ -24,7 +24,7 @@ pub(crate) const P: usize = PAGE;
 const CODE: &[u8; 4] = b"code";
 
 /// An image of a page of code and a page of data, with one relocation at the start of the data.
-fn image(mask: u64) -> Vec<u8> {
+pub(crate) fn image(mask: u64) -> Vec<u8> {
     let segment = |addr, offset, perms| Segment {
         addr,
         mem_len: P as u64,
@@ -57,7 +57,7 @@ fn image(mask: u64) -> Vec<u8> {
     file
 }
 
-fn archive(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
+pub(crate) fn tar(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     let mut out = Vec::new();
     for (name, bytes) in files {
         let mut head = [0; 512];
@@ -76,7 +76,7 @@ fn archive(files: &[(&str, Vec<u8>)]) -> Vec<u8> {
     out
 }
 
-fn cell_manifest() -> Vec<u8> {
+pub(crate) fn cell_manifest() -> Vec<u8> {
     let service = Service {
         name: abi::name("init"),
         image: abi::name("Boot/bin/init"),
@@ -103,7 +103,7 @@ fn cell_manifest() -> Vec<u8> {
 /// A cell that runs subject zero, whose image `Boot/bin/child` is there too.
 pub(crate) fn boot() -> Box<Kernel<Host>> {
     let mask = 2 << pledge::SPECTRUM_SHIFT | pledge::BITS;
-    let archive = archive(&[("Boot/bin/init", image(mask)), ("Boot/bin/child", image(mask))]);
+    let archive = tar(&[("Boot/bin/init", image(mask)), ("Boot/bin/child", image(mask))]);
     let manifest = cell_manifest();
     let mut host = Host::new(virt::CELL0, 16 << 20);
     host.bytes_mut(virt::ARCHIVE, archive.len()).copy_from_slice(&archive);

@@ -50,6 +50,10 @@ pub use kernel::Kernel;
 pub use panic_record::record;
 
 #[cfg(test)]
+mod fuzz_calls;
+#[cfg(test)]
+mod fuzz_tests;
+#[cfg(test)]
 mod grant_tests;
 #[cfg(test)]
 mod hand_over_tests;

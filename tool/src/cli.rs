@@ -43,6 +43,10 @@ pub enum Command {
     Check(Check),
     /// Check format and lints, run the tests of the host and those that boot QEMU
     Test(Test),
+    /// Look for inputs that make a decoder fail, led by what the inputs reach
+    ///
+    /// Without a name: shows the targets.
+    Fuzz(Fuzz),
     /// Show the sizes beside their budgets
     Size(Size),
     /// Boot the machines that measure and show the figures beside their budgets
@@ -242,6 +246,19 @@ pub struct Test {
     /// Chooses which mutations
     #[arg(long, value_name = "S", requires = "mutate")]
     pub seed: Option<u64>,
+}
+
+/// Arguments of `fuzz`.
+#[derive(Debug, Args)]
+pub struct Fuzz {
+    /// A target, or `all`
+    pub target: Option<String>,
+    /// How long, for each target
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub seconds: u64,
+    /// Seed of the changes
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
 }
 
 /// Arguments of `size`.

@@ -21,7 +21,7 @@ pub const SUITES: [Suite; 2] = [
     Suite {
         name: "kernel",
         about: "Rumpk: its pure crates, the kernel on the machine in memory, its guests in QEMU",
-        folders: &["arch", "rumpk"],
+        folders: &["arch", "rumpk", "tests/fuzz"],
         system: &["kernel", "syscalls", "switches"],
     },
     Suite {

@@ -101,3 +101,20 @@ fn a_seed_chooses_the_same_each_time_and_nothing_twice() {
     assert_eq!(sorted.len(), 20);
     assert_eq!(Random(1).choose(vec![1, 2], 5).len(), 2);
 }
+
+#[test]
+fn every_fuzz_target_exists() {
+    for target in &nexus::fuzz::TARGETS {
+        let shown = Mutation {
+            what: target.name.into(),
+            file: "Cargo.toml".into(),
+            find: "[workspace]\n".into(),
+            with: String::new(),
+            package: target.package.into(),
+            program: target.program.into(),
+            test: target.test.into(),
+            guest: false,
+        };
+        assert_eq!(shown.problems(&root(), &packages()), Vec::<String>::new());
+    }
+}

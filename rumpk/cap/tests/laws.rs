@@ -84,6 +84,7 @@ proptest! {
         match c.attenuate(verbs, perms, part) {
             Ok(less) => {
                 prop_assert!(below(&less, &c));
+                prop_assert!(less.verbs & !verbs == 0 && less.perms & !perms == 0);
                 if let (Some((start, len)), false) = (part, less.is_empty()) {
                     prop_assert_eq!(less.len, len);
                     prop_assert!(len == 0 || less.offset == c.offset + start);

@@ -198,6 +198,9 @@ fn only_a_better_refill_arms_the_timer() {
     c.refill_due(10 * MS);
     assert!(c.preempts(2, 0));
     assert_eq!(pick(&mut c, 10 * MS), Some(2));
+    c.wake(1, 10 * MS);
+    assert!(c.is_throttled(1));
+    assert_eq!(c.next_event(10 * MS), u64::MAX, "a lower one's refill changes nothing now");
 }
 
 /// Lets domain 0, a Photon with 100 us, use up its window; `polite` yields in it.

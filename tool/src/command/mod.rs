@@ -2,6 +2,7 @@
 mod audit;
 mod bench;
 mod build;
+mod fuzz;
 mod new;
 mod proof;
 mod run;
@@ -30,6 +31,7 @@ pub fn run(command: Command) -> Result<u8, Failure> {
         Command::Header(a) => new::header(&a),
         Command::Check(a) => check(&a),
         Command::Test(a) => test::test(&a),
+        Command::Fuzz(a) => fuzz::fuzz(&a),
         Command::Size(a) => sizes(&a),
         Command::Bench(a) => bench::bench(&a),
         Command::Audit(a) => audit::audit(&a),

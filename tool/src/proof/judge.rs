@@ -94,9 +94,10 @@ impl Bench {
 
     /// Breaks, tests, mends.
     pub fn judge(&self, mutation: &Mutation) -> Result<Verdict, Failure> {
-        let whole = read(&self.from.join(&mutation.file))?;
-        let broken = mutation.applied(&whole).map_err(Failure::new)?;
+        // Of the copy: the person may go on working meanwhile.
         let file = self.tree.join(&mutation.file);
+        let whole = read(&file)?;
+        let broken = mutation.applied(&whole).map_err(Failure::new)?;
         copy::put(&file, broken.as_bytes())?;
         let verdict = self.of_broken(mutation);
         copy::put(&file, whole.as_bytes())?;
