@@ -5,7 +5,7 @@ extern crate std;
 use crate::Kernel;
 use crate::host_tests::{boot, spawn_with};
 use crate::kernel::{DOMAINS, FIBERS, NONE, OBJECTS};
-use crate::object::single;
+use crate::object::{Body, single};
 use crate::schedule::places;
 use abi::PAGE;
 use abi::call::number as n;
@@ -192,14 +192,14 @@ fn children(k: &Kernel<Host>) -> Vec<u8> {
     ids.filter(|&id| !k.domains[id as usize].is_free() && !is_init(k, id)).collect()
 }
 
-/// Ends every domain, subject zero last.
+/// Ends every child, and drops the ends of channels that subject zero has left: its own end would be the cell's.
 fn end_all(k: &mut Kernel<Host>) {
     for id in children(k) {
         k.end_domain(id, end::KILLED, 0);
     }
-    // What ends in steps ends while others could run; a machine that sleeps has nothing left to do.
+    // They end in steps, while others could run; a machine that sleeps has nothing left to do.
     stops(|| {
-        for _ in 0..2000 {
+        for _ in 0..5000 {
             if children(k).is_empty() {
                 break;
             }
@@ -210,19 +210,32 @@ fn end_all(k: &mut Kernel<Host>) {
             k.schedule();
         }
     });
-    let init = (0..DOMAINS as u8).find(|&id| !k.domains[id as usize].is_free());
-    stops(|| init.into_iter().for_each(|id| k.end_domain(id, end::KILLED, 0)));
+    for index in 0..OBJECTS as u32 {
+        if let Body::End { channel, side } = k.body(index) {
+            k.unmap_everywhere(index);
+            k.drop_end(channel, side);
+            k.free_object(index);
+            k.free_channel_if_dead(channel);
+        }
+    }
 }
 
-fn check_nothing_is_left(k: &Kernel<Host>, all: (u64, u64)) {
-    assert_eq!(k.memory.free(), all, "memory is lost");
-    let objects = k.objects.iter().enumerate().filter(|(_, o)| !o.is_free());
-    for (index, object) in objects {
-        assert!((index as u32) < single::COUNT, "object {index} is left: {object:?}");
+/// What is in use.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+struct Used {
+    free: (u64, u64),
+    channels: usize,
+    domains: usize,
+    fibers: usize,
+}
+
+fn used(k: &Kernel<Host>) -> Used {
+    Used {
+        free: k.memory.free(),
+        channels: k.channels.iter().filter(|c| c.base != 0).count(),
+        domains: k.domains.iter().filter(|d| !d.is_free()).count(),
+        fibers: k.fibers.iter().filter(|f| f.is_alive()).count(),
     }
-    assert_eq!(k.channels.iter().filter(|c| c.base != 0).count(), 0, "channels are left");
-    assert_eq!(k.domains.iter().filter(|d| !d.is_free()).count(), 0, "domains are left");
-    assert_eq!(k.fibers.iter().filter(|f| !f.is_free()).count(), 0, "fibers are left");
 }
 
 /// Programs that spawn, talk, map, grant and end, to begin from.
@@ -261,11 +274,7 @@ fn seeds() -> Vec<Vec<u8>> {
 
 #[test]
 fn any_program_of_calls_keeps_the_tables_whole() {
-    let all = {
-        let mut k = boot();
-        end_all(&mut k);
-        k.memory.free()
-    };
+    let before = used(&boot());
     fuzz::run("calls", &seeds(), |bytes| {
         let mut k = boot();
         let (mut input, mut given) = (Input(bytes), Given::new());
@@ -279,8 +288,10 @@ fn any_program_of_calls_keeps_the_tables_whole() {
             }
             check(&k, &mut given);
         }
-        end_all(&mut k);
-        check_nothing_is_left(&k, all);
+        if k.fibers.iter().any(|f| f.is_alive() && is_init(&k, f.domain)) {
+            end_all(&mut k);
+            assert_eq!(used(&k), before, "something is lost");
+        }
     });
 }
 
