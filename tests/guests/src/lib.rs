@@ -63,3 +63,19 @@ pub fn number(word: &str) -> Option<usize> {
         None => word.parse().ok(),
     }
 }
+
+/// What the program `puppet` is told, by the kind of a message.
+pub mod order {
+    /// A call: `arg` its number, the payload its six arguments.
+    pub const CALL: u16 = 1;
+    /// Read the u64 at `arg`.
+    pub const PEEK: u16 = 2;
+    /// Write the payload's first u64 to `arg`.
+    pub const POKE: u16 = 3;
+    /// Read at `arg` again and again, without a call, until that ends the program.
+    pub const STARE: u16 = 4;
+    /// Say where the buffer is that calls may use.
+    pub const WHERE: u16 = 5;
+    /// The answer: `arg` the status or what was read, the payload's first u64 the value.
+    pub const ANSWER: u16 = 6;
+}

@@ -3,6 +3,7 @@
 
 mod authors;
 mod campaign;
+mod capabilities;
 mod energy;
 mod pledge;
 mod unveil;
