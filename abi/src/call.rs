@@ -127,7 +127,7 @@ pub mod want {
     pub const READABLE: u8 = 1;
     /// Something can be sent.
     pub const WRITABLE: u8 = 2;
-    /// The object has a latched event (IRQ, timer, child's end).
+    /// The object has a latched event (IRQ, timer, child's end, a capability parked in the channel).
     pub const EVENT: u8 = 4;
     /// Ring this channel's doorbell first, at SEND's price.
     pub const RING: u8 = 8;

@@ -7,7 +7,7 @@ pub mod event {
     pub const CHILD_ENDED: u32 = 0;
     /// A channel's other side was restarted.
     pub const RESTARTED: u32 = 1;
-    /// A capability is parked in a channel.
+    /// A capability is parked in a channel; `source` is the slot of its end, `arg` the channel's number.
     pub const CAPABILITY: u32 = 2;
 }
 

@@ -199,6 +199,28 @@ fn a_grant_lands_narrowed_and_deeper_and_tells_the_receiver() {
     assert_eq!(drop_slot(&mut k, child, TAKEN), refused(Error::BadSlot));
 }
 
+/// Where the owner maps nothing, and where it maps more than it may: through a copy that came back to it.
+#[test]
+fn revoke_takes_all_that_the_owner_may_not_itself() {
+    let (mut k, init, child, base) = family();
+    assert_eq!(grant(&mut k, init, MEMORY, CHILD), (0, 0));
+    take(&mut k, child, slot::PARENT, TAKEN).expect("parked");
+    assert_eq!(map(&mut k, child, TAKEN, RW), (0, base as usize));
+    assert_eq!(revoke(&mut k, init, MEMORY), (0, 0));
+    assert!(!store(&mut k, child, base, b"x"), "the owner maps nothing");
+    assert_eq!(grant(&mut k, init, MEMORY, CHILD), (0, 0));
+    take(&mut k, child, slot::PARENT, TAKEN + 1).expect("parked");
+    assert_eq!(grant(&mut k, child, TAKEN + 1, slot::PARENT), (0, 0));
+    take(&mut k, init, CHILD, TAKEN).expect("parked");
+    let reads = [MEMORY.into(), ALL, R.into(), 0, 0, 0];
+    assert_eq!(by(&mut k, init, n::MASK, reads), (0, 0));
+    assert_eq!(map(&mut k, init, TAKEN, RW), (0, base as usize));
+    assert_eq!(revoke(&mut k, init, MEMORY), (0, 0));
+    assert!(!store(&mut k, init, base, b"x"), "what is left may only read");
+    assert_eq!(map(&mut k, init, MEMORY, R.into()), (0, base as usize));
+    assert_eq!(k.machine.stale(), []);
+}
+
 #[test]
 fn what_a_grant_may_not() {
     let (mut k, init, child, _) = family();

@@ -302,7 +302,46 @@ pub fn next_event() -> Result<Event> {
     Ok(Event::decode(&message.payload).unwrap_or_else(Event::zeroed))
 }
 
-/// Takes the capability parked in the channel `via` into the free slot `into`.
+/// What a grant leaves of a capability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Less {
+    /// Bits of [`abi::cap::verb`].
+    pub verbs: u8,
+    /// R/W/X of [`abi::cap`].
+    pub perms: u8,
+    /// Absolute, ns; `None`: as long as the capability itself.
+    pub until: Option<u64>,
+}
+
+impl Less {
+    /// All that the capability allows.
+    pub const ALL: Self = Self { verbs: abi::cap::verb::ALL, perms: 7, until: None };
+}
+
+/// Parks a copy of the capability in `slot`, narrowed to `less`, for who holds the other end of the channel `via`, and
+/// rings. [`Error::Full`] where four wait there, [`Error::Pledge`] where the receiver may not hold it.
+pub fn grant(slot: u8, via: u8, less: Less) -> Result<()> {
+    sys::grant(slot, via, less.verbs, less.perms, less.until).map(drop)
+}
+
+/// Voids every copy of the capability in `slot`, which is its owner's ([`Error::Denied`] otherwise). When it returns,
+/// nobody has anything mapped through one.
+pub fn revoke(slot: u8) -> Result<()> {
+    sys::revoke(slot).map(drop)
+}
+
+/// Waits until a capability is parked at this end of a channel or the absolute `deadline` (ns) has passed, and takes it
+/// into the free slot `into`.
+pub fn take(via: u8, into: u8, deadline: Option<u64>) -> Result<Landed> {
+    loop {
+        match take_parked(via, into) {
+            Err(Error::Empty) => wait::one(via, want::EVENT, deadline)?,
+            other => return other,
+        }
+    }
+}
+
+/// Takes the capability parked in the channel `via` into the free slot `into`: [`Error::Empty`] where none is.
 pub fn take_parked(via: u8, into: u8) -> Result<Landed> {
     let mut buf = sys::Aligned::<{ Landed::SIZE }>::ZERO;
     sys::recv_into(via, &mut *buf, into)?;

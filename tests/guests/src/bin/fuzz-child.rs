@@ -7,6 +7,7 @@ use core::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use abi::call::{NO_SLOT, SPAWN_FIBER, Spawn, want};
 use abi::cap::slot;
 use rt::channel::message;
+use rt::object::{self, Less};
 use rt::{Channel, Clock, wait};
 
 rt::entry!(main, kdl: r#"
@@ -18,6 +19,8 @@ stack "8K"
 fibers 4
 "#);
 
+/// First slot that it takes something into.
+const TAKEN: u8 = 30;
 /// What nobody else may change.
 static KEPT: [AtomicU64; 512] = [const { AtomicU64::new(0) }; 512];
 
@@ -30,6 +33,7 @@ fn main() -> usize {
         }
         "narrow" => narrow(),
         "entry" => entry(),
+        "barter" => barter(),
         "victim" => victim(),
         _ => {}
     }
@@ -54,6 +58,27 @@ fn entry() {
     // SAFETY: no Rust function runs there: the fetch, or what it finds, ends this domain, as is the purpose.
     let _ = unsafe { rt::sys::spawn(slot::FACTORY, &*rt::sys::Aligned(spawn.encode())) };
     let _ = wait::one(slot::CLOCK, want::EVENT, None);
+}
+
+/// Takes what is granted, maps it, gives it and its own end back, and revokes: each by the time of day.
+fn barter() {
+    for round in 0..64u64 {
+        let by = Clock::OWN.now().wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 40;
+        let slot = TAKEN + (by % 8) as u8;
+        let until = (by & 64 != 0).then(|| Clock::OWN.now() + 50_000);
+        let given = Less { until, ..Less::ALL };
+        // Each may be refused: there may be nothing, no room, or no right.
+        let _ = object::take_parked(slot::PARENT, slot);
+        let _ = rt::sys::map(slot, 0, 0, abi::cap::R | abi::cap::W);
+        let _ = object::grant(if by & 8 != 0 { slot } else { slot::PARENT }, slot::PARENT, given);
+        if by & 0x30 == 0 {
+            let _ = object::revoke(slot::PARENT);
+            let _ = rt::sys::mask(slot, 0, 0, None);
+        }
+        if round % 4 == 3 {
+            let _ = wait::one(slot::PARENT, want::EVENT, Some(Clock::OWN.now() + 200_000));
+        }
+    }
 }
 
 fn pattern(i: usize) -> u64 {

@@ -5,7 +5,7 @@ use rt::channel::message;
 use rt::object::Wanted;
 use rt::{Channel, Clock, Factory, Fiber, Result, println};
 
-use crate::grammar::{CHANNELS, CHILDREN, VICTIM, World};
+use crate::grammar::{CHANNELS, CHILDREN, TAKEN, TAKES, VICTIM, World};
 use crate::random::Random;
 
 /// Longest time that the victim may take to look at its memory, ns.
@@ -72,6 +72,16 @@ pub fn reap(world: &mut World, r: &mut Random) -> Option<u8> {
         }
     }
     wrong
+}
+
+/// Drops some of what children gave.
+pub fn give_back(r: &mut Random) {
+    for slot in TAKEN..TAKEN + TAKES as u8 {
+        if r.once_in(3) {
+            // It may be empty, or lack MASK.
+            let _ = rt::sys::mask(slot, 0, 0, None);
+        }
+    }
 }
 
 /// Ends all of them and empties the slots of their channels.

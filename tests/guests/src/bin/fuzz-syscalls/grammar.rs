@@ -14,6 +14,10 @@ use crate::random::Random;
 pub const CHANNELS: u8 = 32;
 /// Most children and fibers at a time.
 pub const CHILDREN: usize = 6;
+/// First slot that capabilities from children are taken into; there are [`TAKES`].
+pub const TAKEN: u8 = 20;
+/// Their number.
+pub const TAKES: usize = 8;
 /// Slot of the channel to the victim, whose capabilities are left alone.
 pub const VICTIM: u8 = 60;
 /// A slot that is never filled: `wait` answers at once that it is dead.
@@ -60,7 +64,7 @@ pub fn case(r: &mut Random, w: &mut World) -> Case {
         50..62 => receives(r),
         62..70 => maps(r),
         70..76 => masks(r),
-        76..79 => grants(r),
+        76..79 => grants(r, w),
         79..84 => pledges(r),
         84..94 => ticks(r, w),
         94..97 => {
@@ -177,7 +181,8 @@ fn spawns(r: &mut Random, w: &mut World, mutate: bool) -> Case {
             _ => spawn.zero2[r.below(16)] = 1,
         }
     }
-    let modes = ["exit 7", "idle", "narrow", "entry", "exit 18446744073709551615"];
+    let modes =
+        ["exit 7", "idle", "narrow", "entry", "barter", "barter", "exit 18446744073709551615"];
     let mode = r.of(&modes).as_bytes();
     let mut block = [0; Spawn::SIZE + 32];
     block[..Spawn::SIZE].copy_from_slice(&spawn.encode());
@@ -244,15 +249,21 @@ fn receives(r: &mut Random) -> Case {
         1 => channel(r),
         _ => slot::VFS as usize,
     };
-    let into = if r.once_in(3) { slots(r) } else { 0 };
+    let into = if r.once_in(3) { into(r) } else { 0 };
     let from = if into != 0 { channel(r) } else { from };
     Case { number: n::RECV, args: [from, out(r), 64, into, 0, 0] }
+}
+
+/// A slot for a capability that a child gave: mostly one that is kept free for that.
+fn into(r: &mut Random) -> usize {
+    if r.once_in(8) { slots(r) } else { TAKEN as usize + r.below(TAKES) }
 }
 
 fn maps(r: &mut Random) -> Case {
     let record = if r.once_in(2) { out(r) } else { 0 };
     let perms = r.of(&[0, 0, 3, 3, 3]);
-    Case { number: n::MAP, args: [channel(r), 0, 0, perms, record, 0] }
+    let slot = if r.once_in(4) { TAKEN as usize + r.below(TAKES) } else { channel(r) };
+    Case { number: n::MAP, args: [slot, 0, 0, perms, record, 0] }
 }
 
 fn masks(r: &mut Random) -> Case {
@@ -262,9 +273,20 @@ fn masks(r: &mut Random) -> Case {
     Case { number: n::MASK, args: [slots(r), verbs, perms, range, 0, 0] }
 }
 
-fn grants(r: &mut Random) -> Case {
-    let via = if r.once_in(2) { usize::MAX } else { slots(r) };
-    Case { number: n::GRANT, args: [slots(r), via, 127, 7, 0, 0] }
+/// To children that barter, of what came from other ones or belongs here; REVOKE now and then.
+fn grants(r: &mut Random, w: &World) -> Case {
+    let what = match r.below(4) {
+        0 => slots(r),
+        1 => TAKEN as usize + r.below(TAKES),
+        _ => channel(r),
+    };
+    if r.once_in(6) {
+        return Case { number: n::GRANT, args: [what, usize::MAX, 0, 0, 0, 0] };
+    }
+    let verbs = r.of(&[127, 127, 127, 2, 8 | 64, 0]);
+    let until = w.now + r.of(&[0, 100_000, 10_000_000]);
+    let until = if r.once_in(3) { input(r, &until.to_le_bytes()) } else { 0 };
+    Case { number: n::GRANT, args: [what, channel(r), verbs, 7, until, 0] }
 }
 
 fn pledges(r: &mut Random) -> Case {
@@ -272,7 +294,7 @@ fn pledges(r: &mut Random) -> Case {
         r.of(&[pledge_op::NARROW, pledge_op::NARROW, pledge_op::UNVEIL, pledge_op::LOCK]);
     if operation == pledge_op::UNVEIL {
         let mut record = [0; 16];
-        record[..8].copy_from_slice(&Unveil { perms: 1, path_len: 5 }.encode());
+        record[..8].copy_from_slice(&Unveil { perms: 5, path_len: 5 }.encode());
         record[8..13].copy_from_slice(b"/Boot");
         let at = input(r, &record);
         return Case { number: n::PLEDGE, args: [operation, at, 13, 0, 0, 0] };

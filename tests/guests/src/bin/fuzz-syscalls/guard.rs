@@ -1,9 +1,9 @@
 //! What this program must not do to itself: sleep forever, give up its rights, or run nonsense. Children do these.
 use abi::call::{SPAWN_FIBER, WAIT_MAX, number as n, pledge_op};
-use abi::cap::{slot, verb};
+use abi::cap::{SLOTS, slot, verb};
 
 use crate::arena;
-use crate::grammar::{CHANNELS, CHILDREN, Case, NEVER_FILLED, VICTIM, World};
+use crate::grammar::{CHANNELS, CHILDREN, Case, NEVER_FILLED, TAKEN, TAKES, VICTIM, World};
 
 /// Longest that a `wait` may take, ns.
 const PATIENCE_NS: u64 = 1_000_000;
@@ -23,6 +23,10 @@ pub fn allows(case: &Case, world: &World, victim: u8) -> bool {
         n::MASK => keeps(a),
         // The console stays the way this program prints.
         n::SEND => a[2] == 0 || a[0] != slot::CONSOLE_OUT as usize,
+        // Capabilities that were taken anywhere else would fill the slots for ever, the one that is never filled among them.
+        n::RECV if (slot::FIRST as usize..SLOTS).contains(&a[3]) => {
+            (TAKEN as usize..TAKEN as usize + TAKES).contains(&a[3])
+        }
         n::RECV | n::MAP => a[0] != slot::CONSOLE_OUT as usize,
         _ => true,
     }

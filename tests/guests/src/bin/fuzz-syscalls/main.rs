@@ -161,6 +161,7 @@ fn run(
                 return Err(Fault::Arena(last, at));
             }
             world.now = Clock::OWN.now();
+            family::give_back(&mut r);
             if let Some(end) = family::reap(world, &mut r) {
                 return Err(Fault::End(end));
             }
