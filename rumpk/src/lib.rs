@@ -62,4 +62,6 @@ mod host_tests;
 #[cfg(test)]
 mod interrupt_tests;
 #[cfg(test)]
+mod mapping_tests;
+#[cfg(test)]
 mod pledge_tests;

@@ -139,14 +139,14 @@ impl<M: Machine> Kernel<M> {
     fn apply_revoke(&mut self, own: &Cap, domain: u8) -> u32 {
         let epoch = self.raise_epoch(own.object);
         let keeps = self.maps(own.object, domain) && self.is_whole(own);
-        if !keeps {
-            self.unmap_everywhere(own.object);
-        } else {
+        if keeps {
             for other in self.mappers[own.object as usize % OBJECTS].iter() {
                 if other != domain {
                     self.unmap_object(own.object, other);
                 }
             }
+        } else {
+            self.unmap_everywhere(own.object);
         }
         epoch
     }
@@ -190,9 +190,8 @@ impl<M: Machine> Kernel<M> {
             // What the receiver gave up meanwhile is void for it wherever it stands.
             cap.check(object.epoch, now).is_ok() && object.pledge & !mask == 0
         };
-        let cap = match self.parked[channel as usize % CHANNELS].take(side, lives) {
-            Some(cap) => cap,
-            None => return Err(self.nothing_parked(channel, side).into()),
+        let Some(cap) = self.parked[channel as usize % CHANNELS].take(side, lives) else {
+            return Err(self.nothing_parked(channel, side).into());
         };
         self.fiber_mut().caps.put(into, cap)?;
         self.copy_out_words(buf, &landed(&cap).encode())?;

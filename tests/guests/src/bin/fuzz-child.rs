@@ -8,6 +8,7 @@ use abi::call::{NO_SLOT, SPAWN_FIBER, Spawn, want};
 use abi::cap::slot;
 use rt::channel::message;
 use rt::object::{self, Less};
+use rt::sys::yield_;
 use rt::{Channel, Clock, wait};
 
 rt::entry!(main, kdl: r#"
@@ -67,12 +68,17 @@ fn barter() {
         let slot = TAKEN + (by % 8) as u8;
         let until = (by & 64 != 0).then(|| Clock::OWN.now() + 50_000);
         let given = Less { until, ..Less::ALL };
-        // Each may be refused: there may be nothing, no room, or no right.
+        // Each may be refused: there may be nothing, no room, or no right. Each may cost a whole window's energy, which is a
+        // strike for who never yields.
         let _ = object::take_parked(slot::PARENT, slot);
+        yield_();
         let _ = rt::sys::map(slot, 0, 0, abi::cap::R | abi::cap::W);
+        yield_();
         let _ = object::grant(if by & 8 != 0 { slot } else { slot::PARENT }, slot::PARENT, given);
+        yield_();
         if by & 0x30 == 0 {
             let _ = object::revoke(slot::PARENT);
+            yield_();
             let _ = rt::sys::mask(slot, 0, 0, None);
         }
         if round % 4 == 3 {

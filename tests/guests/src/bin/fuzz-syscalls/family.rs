@@ -40,9 +40,7 @@ pub fn intact(at: usize) -> bool {
 pub fn born(world: &mut World, slot: usize) {
     let before = &mut world.fibers[world.child];
     if *before != slot as u8 {
-        // It may have ended, and its end may have been taken, already.
-        let _ = Fiber(*before).kill();
-        let _ = Fiber(*before).try_end();
+        end_one(Fiber(*before));
     }
     *before = slot as u8;
 }
@@ -84,16 +82,21 @@ pub fn give_back(r: &mut Random) {
     }
 }
 
+/// Ends one and takes its end, which comes when its domain is taken apart. Of one that ended before, the slot is empty.
+fn end_one(fiber: Fiber) {
+    if fiber.kill().is_ok() {
+        let _ = rt::wait::one(fiber.0, want::EVENT, Some(Clock::OWN.now() + PATIENCE_NS));
+    }
+    let _ = fiber.try_end();
+}
+
 /// Ends all of them and empties the slots of their channels.
 pub fn end_all(world: &World, victim: Fiber) {
     for fiber in world.fibers.map(Fiber).into_iter().chain([victim]) {
-        // Of one that ended before, the slot is empty.
-        if fiber.kill().is_ok() {
-            let _ = rt::wait::one(fiber.0, want::EVENT, Some(Clock::OWN.now() + PATIENCE_NS));
-        }
-        let _ = fiber.try_end();
+        end_one(fiber);
     }
-    for slot in (CHANNELS..CHANNELS + CHILDREN as u8).chain([VICTIM]) {
+    let taken = TAKEN..TAKEN + TAKES as u8;
+    for slot in (CHANNELS..CHANNELS + CHILDREN as u8).chain([VICTIM]).chain(taken) {
         let _ = rt::sys::mask(slot, 0, 0, None);
     }
 }

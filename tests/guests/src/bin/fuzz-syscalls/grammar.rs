@@ -15,7 +15,7 @@ pub const CHANNELS: u8 = 32;
 /// Most children and fibers at a time.
 pub const CHILDREN: usize = 6;
 /// First slot that capabilities from children are taken into; there are [`TAKES`].
-pub const TAKEN: u8 = 20;
+pub const TAKEN: u8 = 50;
 /// Their number.
 pub const TAKES: usize = 8;
 /// Slot of the channel to the victim, whose capabilities are left alone.
