@@ -213,7 +213,9 @@ record! {
         /// [`SERVICE_FIRST`] and so on.
         128 flags: u32,
         /// Restart policy ([`crate::image::policy`]).
-        132 policy: u32,
+        132 policy: u16,
+        /// The core that it runs on, plus 1; 0: the kernel chooses.
+        134 core: u16,
         /// First of its [`Grant`]s.
         136 grant_first: u32,
         /// Their number; they take the slots from 8 on, in this order.

@@ -27,9 +27,9 @@ record! {
     }
 }
 
-/// STATS class: the whole cell, [`SystemStats`]; index 0.
+/// STATS class: core `index`, [`SystemStats`]; 0 is the one that booted. `NotFound` past the last.
 pub const CLASS_SYSTEM: u32 = 0;
-/// STATS class: the fiber in place `index`, [`FiberStats`]; `NotFound` past the last place, `Empty` for a free one.
+/// STATS class: the fiber in place `index`, 64 of them for each core, [`FiberStats`]; `NotFound` past the last place, `Empty` for a free one.
 /// Of others only for a domain pledged AUDIT.
 pub const CLASS_FIBER: u32 = 1;
 /// STATS class: where the caller's heap is, [`Heap`]; index 0.

@@ -30,13 +30,18 @@ impl<M: Machine> Kernel<M> {
 
     /// Appends a record that is complete but for number and hashes.
     pub(crate) fn audit_entry(&mut self, entry: &Entry) {
-        if self.core != 0 {
+        if self.core == 0 {
+            self.audit_append(entry);
+        } else {
             // The chain's home is the boot core.
-            self.chain.drop_one();
-            return;
+            self.audit_to_first(entry);
         }
-        self.chain.append(self.machine.bytes_mut(virt::PROVCHAIN, BYTES), entry);
         self.audit_charge();
+    }
+
+    /// Writes a record, whoever caused it.
+    pub(crate) fn audit_append(&mut self, entry: &Entry) {
+        self.chain.append(self.machine.bytes_mut(virt::PROVCHAIN, BYTES), entry);
         self.audit_signal();
     }
 
@@ -142,7 +147,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn audit_fiber(&mut self, place: usize, status: i32) {
         let fiber = &self.fibers[place % FIBERS];
         let (id, name) = (fiber.id, fiber.name);
-        let parent = self.fibers.get(fiber.parent as usize).map_or(0, |parent| parent.id);
+        let parent =
+            self.fibers.get(fiber.parent as usize).map_or(fiber.far_parent_id, |parent| parent.id);
         self.audit(kind::SPAWN, parent, id, status, &name);
     }
 

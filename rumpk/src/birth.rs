@@ -3,7 +3,7 @@ use crate::channel::Channel;
 use crate::fiber::Fiber;
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel};
 use crate::manifest::region_len;
-use crate::object::{Body, Object, single};
+use crate::object::{Body, Far, FarKind, Object, single};
 use crate::spawn::{Plan, Wish};
 use abi::boot::Service;
 use abi::call::{Error, NO_SLOT};
@@ -15,7 +15,7 @@ use veil::Veil;
 
 impl<M: Machine> Kernel<M> {
     /// Puts a capability into a slot of a new fiber if its pledge allows it to be used at all.
-    fn give(&mut self, place: usize, slot: u8, cap: Cap) {
+    pub(crate) fn give(&mut self, place: usize, slot: u8, cap: Cap) {
         let needs = self.objects[cap.object as usize % crate::kernel::OBJECTS].pledge;
         let has = self.domains[self.fibers[place].domain as usize % DOMAINS].pledge;
         if needs & !has == 0 {
@@ -146,6 +146,13 @@ impl<M: Machine> Kernel<M> {
             let cap = self.cap(Kind::FIBER, object, verbs, 0);
             // One hop from the capability of its parent, who may revoke it.
             self.give(place, at, Cap { depth: 1, ..cap });
+        } else if let Some(home) = self.service_at(service) {
+            let far = Body::Far(Far::of(FarKind::Fiber, home));
+            let owner = self.fibers[place].domain;
+            if let Ok(object) = self.new_object(Object::new(far, owner, 0)) {
+                let cap = self.cap(Kind::FIBER, object, verbs, 0);
+                self.give(place, at, Cap { depth: 1, ..cap });
+            }
         }
     }
 

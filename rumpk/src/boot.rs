@@ -160,11 +160,14 @@ impl<M: Machine> Kernel<M> {
 
     /// Drivers that come before subject zero, then subject zero itself.
     pub fn start_first(&mut self) {
+        self.publish_load();
         for flag in [SERVICE_FIRST, SERVICE_INIT] {
             let count = self.manifest().map_or(0, |m| m.service_count());
             for index in 0..count {
                 let service = self.manifest().and_then(|m| m.service(index)).expect("counted");
-                if service.flags & flag != 0 {
+                // What the manifest puts on no core begins here, where the boot is.
+                let here = self.core == (service.core as u8).saturating_sub(1);
+                if service.flags & flag != 0 && here {
                     self.start_service(index, &service);
                 }
             }
@@ -179,6 +182,7 @@ impl<M: Machine> Kernel<M> {
         let name = abi::text(&service.name);
         let started = self.start(&Wish {
             parent: NONE,
+            far: None,
             service: Some(index),
             path: abi::text(&service.image),
             name,

@@ -137,10 +137,11 @@ impl<M: Machine> Kernel<M> {
     }
 
     pub(crate) fn make_space(&mut self, id: u8) -> Step {
+        let tag = self.tag(id);
         let domain = &mut self.domains[id as usize % DOMAINS];
         let base = domain.extent.0;
         domain.pool = TablePool { next: base, end: base + domain.layout.tables };
-        match self.machine.new_space(id as u16 + 1, &mut domain.pool) {
+        match self.machine.new_space(tag, &mut domain.pool) {
             Ok(space) => domain.space = Some(space),
             Err(_) => return self.unfit(id),
         }

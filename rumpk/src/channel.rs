@@ -4,12 +4,13 @@
 //! an end that is not mapped the kernel is that side, with the same protocol and the same distrust of the peer.
 //!
 //! Memory, in pages: P and C of the ring from end A to end B, P and C of the other one, A's buffer, B's buffer.
+use crate::cores::ends::Far;
 use crate::kernel::{CHANNELS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::{Body, Object};
 use abi::PAGE;
 use abi::call::{Error, MapInfo};
 use abi::cap::{R, W};
-use abi::ring::{INLINE_MAX, SLOT_LEN, SLOTS_OFFSET, Slot};
+use abi::ring::{DEFAULT_SLOTS, INLINE_MAX, SLOT_LEN, SLOTS_OFFSET, Slot};
 use arch::{Machine, Memory};
 use cap::Cap;
 use ring::{Consumer, Producer, Word};
@@ -23,6 +24,8 @@ pub struct End {
     pub mapped: u8,
     /// Place of the fiber that it was made for, which gets its events; copies of the capability get none.
     pub holder: u8,
+    /// It is another core's, there.
+    pub far: Option<Far>,
     /// Nobody is there any more: the other side gets `Gone`.
     pub gone: bool,
     /// The ring is broken: this end is dropped.
@@ -39,14 +42,30 @@ pub struct Channel {
     /// Well-known or chosen number.
     pub number: u32,
     pub generation: u32,
+    /// Its memory belongs to another core.
+    pub foreign: bool,
     pub ends: [End; 2],
 }
 
 impl Channel {
-    const END: End = End { object: 0, mapped: 0, holder: 0, gone: false, broken: false };
+    const END: End = End { object: 0, mapped: 0, holder: 0, far: None, gone: false, broken: false };
     /// A free place.
-    pub const FREE: Self =
-        Self { base: 0, slots: 0, buffer: 0, number: 0, generation: 0, ends: [Self::END; 2] };
+    pub const FREE: Self = Self {
+        base: 0,
+        slots: 0,
+        buffer: 0,
+        number: 0,
+        generation: 0,
+        foreign: false,
+        ends: [Self::END; 2],
+    };
+
+    /// A channel between two fibers that another core made, whose end 0 is there.
+    pub fn mirror(base: u64, far: Far) -> Self {
+        let free = End { mapped: NONE, ..Self::END };
+        let ends = [End { far: Some(far), ..free.clone() }, free];
+        Self { base, slots: DEFAULT_SLOTS, foreign: true, ends, ..Self::FREE }
+    }
 
     fn p_len(&self) -> u64 {
         let bytes = SLOTS_OFFSET + self.slots as usize * SLOT_LEN;
@@ -187,7 +206,8 @@ impl<M: Machine> Kernel<M> {
         let place = &mut self.channels[channel as usize % CHANNELS];
         let end = &mut place.ends[side as usize & 1];
         place.generation += u32::from(end.object != 0);
-        *end = End { object, mapped: NONE, holder, gone: false, broken: false };
+        *end = End { object, mapped: NONE, holder, far: None, gone: false, broken: false };
+        self.publish_end(channel, side, true);
         Ok(object)
     }
 
@@ -198,10 +218,10 @@ impl<M: Machine> Kernel<M> {
         let place = &mut self.channels[channel as usize % CHANNELS];
         let end = &mut place.ends[side as usize & 1];
         end.gone = true;
-        let peer = place.ends[1 - (side as usize & 1)].object;
-        if peer != 0 {
-            self.signal(peer);
+        if place.ends[1 - (side as usize & 1)].far.is_none() {
+            self.signal_end(channel, 1 - (side & 1));
         }
+        self.publish_end(channel, side, false);
     }
 
     /// The end of a channel that was made for two fibers goes with its own capability, so that who starts many children
@@ -222,7 +242,8 @@ impl<M: Machine> Kernel<M> {
     /// Frees a channel that was made for two fibers when both are gone. Those of the manifest stay.
     pub(crate) fn free_channel_if_dead(&mut self, channel: u8) {
         let place = &mut self.channels[channel as usize % CHANNELS];
-        if place.number == 0 && place.base != 0 && place.ends.iter().all(|end| end.gone) {
+        let dead = place.ends.iter().all(|end| end.gone || (place.foreign && end.far.is_some()));
+        if place.number == 0 && place.base != 0 && dead {
             let (base, len) = (place.base, place.len());
             let ends = [place.ends[0].object, place.ends[1].object];
             // Who broke its ring may still hold an end, and the place is the next pair's.
@@ -232,9 +253,12 @@ impl<M: Machine> Kernel<M> {
                     self.free_object(object);
                 }
             }
+            let foreign = self.channels[channel as usize % CHANNELS].foreign;
             self.channels[channel as usize % CHANNELS] = Channel::FREE;
-            self.memory.give(base, len);
-            self.accounts.give_channel(channel);
+            if !foreign {
+                self.memory.give(base, len);
+                self.accounts.give_channel(channel);
+            }
         }
     }
 
@@ -245,7 +269,7 @@ impl<M: Machine> Kernel<M> {
 
     /// The end as the kernel may stand in for it: `BadCall` if it is mapped, `Gone` if it is broken or, where
     /// `needs_peer`, nobody is at the other end.
-    fn stand_in(&self, channel: u8, side: u8, needs_peer: bool) -> Result<(u32, u32), Error> {
+    fn stand_in(&self, channel: u8, side: u8, needs_peer: bool) -> Result<u32, Error> {
         let place = &self.channels[channel as usize % CHANNELS];
         let (end, peer) = (&place.ends[side as usize & 1], &place.ends[1 - (side as usize & 1)]);
         if end.mapped != NONE {
@@ -254,7 +278,7 @@ impl<M: Machine> Kernel<M> {
         if end.broken || (needs_peer && peer.gone) {
             return Err(Error::Gone);
         }
-        Ok((place.slots, peer.object))
+        Ok(place.slots)
     }
 
     fn broke(&mut self, channel: u8, side: u8, error: Error) -> Error {
@@ -267,13 +291,13 @@ impl<M: Machine> Kernel<M> {
 
     /// Sends for an end that is not mapped.
     pub(crate) fn channel_send(&mut self, channel: u8, side: u8, slot: &Slot) -> Result<(), Error> {
-        let (slots, peer) = self.stand_in(channel, side, true)?;
+        let slots = self.stand_in(channel, side, true)?;
         let view = self.view(channel, side);
         let sent = Producer::resume(&view, slots).and_then(|mut p| p.push(&view, slot));
         match sent {
             Ok(_) => {
                 // An unmapped peer sleeps in `wait`, a mapped one may have announced it: ring in both cases.
-                self.signal(peer);
+                self.signal_end(channel, 1 - (side & 1));
                 Ok(())
             }
             Err(error) => Err(self.broke(channel, side, error)),
@@ -282,14 +306,14 @@ impl<M: Machine> Kernel<M> {
 
     /// Receives for an end that is not mapped. What was sent before the peer went stays readable.
     pub(crate) fn channel_recv(&mut self, channel: u8, side: u8) -> Result<Slot, Error> {
-        let (slots, peer) = self.stand_in(channel, side, false)?;
+        let slots = self.stand_in(channel, side, false)?;
         // The object of a peer that went may be another's by now.
         let gone = self.channels[channel as usize % CHANNELS].ends[1 - (side as usize & 1)].gone;
         let view = self.view(channel, 1 - side);
         match Consumer::resume(&view, slots).and_then(|mut c| c.pop(&view)) {
             Ok(popped) => {
                 if !gone && (popped.must_ring || self.peer_unmapped(channel, side)) {
-                    self.signal(peer);
+                    self.signal_end(channel, 1 - (side & 1));
                 }
                 Ok(popped.slot)
             }
@@ -306,7 +330,7 @@ impl<M: Machine> Kernel<M> {
     /// What a fiber can do at an end that is not mapped: (readable, writable). A mapped peer is told when it
     /// must ring.
     pub(crate) fn channel_ready(&mut self, channel: u8, side: u8) -> (bool, bool) {
-        let Ok((slots, _)) = self.stand_in(channel, side, false) else { return (true, true) };
+        let Ok(slots) = self.stand_in(channel, side, false) else { return (true, true) };
         let peer_gone = self.channels[channel as usize].ends[(1 - side as usize) & 1].gone;
         let inward = self.view(channel, 1 - side);
         let readable = match Consumer::resume(&inward, slots) {
@@ -361,10 +385,13 @@ impl<M: Machine> Kernel<M> {
 
     /// The object's latched bit is set and its waiters become ready: doorbell, interrupt, end. A bit that is
     /// set already stays.
-    pub(crate) fn signal(&mut self, object: u32) {
-        let object = &mut self.objects[object as usize % OBJECTS];
+    pub(crate) fn signal(&mut self, index: u32) {
+        let object = &mut self.objects[index as usize % OBJECTS];
         object.latched = true;
         let waiters = core::mem::take(&mut object.waiters);
+        if object.watchers != 0 {
+            self.tell_watchers(index);
+        }
         if waiters != 0 {
             self.wake_all(waiters);
         }

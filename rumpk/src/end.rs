@@ -130,6 +130,8 @@ impl<M: Machine> Kernel<M> {
         if self.domain == id {
             self.domain = NONE;
         }
+        self.service_is_at(domain.service, None);
+        self.publish_load();
         self.bury(domain.first as usize % FIBERS);
         Step::Replaced
     }
@@ -151,6 +153,7 @@ impl<M: Machine> Kernel<M> {
         match object.body {
             Body::End { channel, side } => self.drop_end(channel, side),
             Body::Irq { intid } => self.machine.mask_interrupt(intid, true),
+            Body::Far(far) => self.release_far(&far),
             _ => {}
         }
         self.free_object(index);
@@ -170,6 +173,7 @@ impl<M: Machine> Kernel<M> {
                 }
             }
         }
+        self.leave_far_children(place);
         let fiber = &mut self.fibers[place];
         fiber.caps.clear();
         let (parent, object) = (fiber.parent as usize, fiber.object);
@@ -177,7 +181,7 @@ impl<M: Machine> Kernel<M> {
         if parent < FIBERS && self.fibers[parent].is_alive() {
             self.fibers[parent].ended |= 1 << place;
             self.wake_for_event(parent);
-        } else {
+        } else if !self.tell_far_parent(place) {
             self.reap(place);
         }
     }
@@ -192,13 +196,16 @@ impl<M: Machine> Kernel<M> {
         if parent < FIBERS {
             self.fibers[parent].ended &= !(1 << place);
         }
-        self.fibers[place].state = 0;
-        self.fibers[place].object = 0;
+        let asking = self.is_asking(place);
+        let fiber = &mut self.fibers[place];
+        (fiber.object, fiber.parent, fiber.far_parent) = (0, NONE, None);
+        // Another core's answer is still to come to this place.
+        fiber.state = if asking { state::ENDED } else { 0 };
         self.accounts.asked(place);
     }
 
     /// A fiber that waits for its events looks again.
-    fn wake_for_event(&mut self, place: usize) {
+    pub(crate) fn wake_for_event(&mut self, place: usize) {
         if self.fibers[place].wait.active {
             self.wake(place);
         }

@@ -1,4 +1,5 @@
 //! A fiber: saved registers, capabilities, what it waits for.
+use crate::cores::{Asked, Home};
 use crate::kernel::CHANNELS;
 use abi::call::{WAIT_MAX, WaitEntry};
 use abi::stats::state;
@@ -63,6 +64,16 @@ pub struct Fiber<M: Machine> {
     pub ended: u64,
     /// Ends of channels that something was granted to since the last event was taken: bit 2 * channel + side.
     pub offers: [u64; CHANNELS / 32],
+    /// The same of children on other cores, counted; which ones stands in their objects.
+    pub far_ended: u8,
+    /// The call that another core has to answer.
+    pub asked: Asked,
+    /// For a child of another core's fiber: the object there that its parent has for it.
+    pub far_parent: Option<Home>,
+    /// Number of that fiber.
+    pub far_parent_id: u32,
+    /// Its channel to that parent.
+    pub channel_home: Option<u8>,
     /// Exit code or faulting address.
     pub code: u64,
     pub pc: u64,
@@ -101,6 +112,11 @@ impl<M: Machine> Fiber<M> {
         timer_fired: false,
         ended: 0,
         offers: [0; CHANNELS / 32],
+        far_ended: 0,
+        asked: Asked::NONE,
+        far_parent: None,
+        far_parent_id: 0,
+        channel_home: None,
         code: 0,
         pc: 0,
         time: 0,

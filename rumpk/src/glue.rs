@@ -1,6 +1,7 @@
 //! Where the vectors meet the kernel: one static for each core, and the symbols that `arch` jumps to.
 use crate::boot::Application;
 use crate::call::Return;
+use crate::cores::Shared;
 use crate::kernel::Kernel;
 use abi::boot::{Beb, Handoff, beb, virt};
 use arch::{CORES, CoreCell, Current, Machine, Trap};
@@ -15,6 +16,9 @@ static FIRST: CoreKernel = CoreCell::new(Kernel::new(Current::OFF));
 #[unsafe(link_section = ".bss.cores")]
 static OTHERS: [CoreKernel; CORES - 1] =
     [const { CoreCell::new(Kernel::new(Current::OFF)) }; CORES - 1];
+
+#[unsafe(link_section = ".bss.cores")]
+static SHARED: Shared = Shared::new();
 
 fn of_core(core: usize) -> &'static CoreKernel {
     if core == 0 { &FIRST } else { &OTHERS[core - 1] }
@@ -52,7 +56,7 @@ extern "C" fn rumpk_boot(handoff: *const u8) -> ! {
     for core in 1..cores {
         // SAFETY: the core that it belongs to is not started yet.
         let other = unsafe { of_core(core).get() };
-        kernel.found(other, core as u8);
+        kernel.found(other, core as u8, &SHARED);
     }
     kernel.start_first();
     for core in 1..cores {
@@ -71,6 +75,7 @@ extern "C" fn rumpk_secondary(core: usize) -> ! {
     Current::settle(&raw mut kernel.machine);
     let handoff = kernel.handoff().expect("the boot core founded this kernel");
     kernel.machine = Current::secondary(&handoff, kernel.isolated, core as u8);
+    kernel.start_first();
     let frame = core::ptr::from_mut(kernel.schedule());
     // SAFETY: a frame that `schedule` chose.
     unsafe { arch_enter(frame, core) }

@@ -100,12 +100,12 @@ pub(crate) fn cell_manifest() -> Vec<u8> {
     [&head.encode()[..], &service.encode()[..]].concat()
 }
 
-/// A cell that runs subject zero, whose image `Boot/bin/child` is there too.
-pub(crate) fn boot() -> Box<Kernel<Host>> {
+/// A machine with `ram` bytes where boot left a cell that runs subject zero, and the image `Boot/bin/child`.
+pub(crate) fn prepare(ram: u64) -> (Host, Handoff) {
     let mask = 2 << pledge::SPECTRUM_SHIFT | pledge::BITS;
     let archive = tar(&[("Boot/bin/init", image(mask)), ("Boot/bin/child", image(mask))]);
     let manifest = cell_manifest();
-    let mut host = Host::new(virt::CELL0, 16 << 20);
+    let mut host = Host::new(virt::CELL0, ram);
     host.bytes_mut(virt::ARCHIVE, archive.len()).copy_from_slice(&archive);
     host.bytes_mut(virt::MANIFEST, manifest.len()).copy_from_slice(&manifest);
     let handoff = Handoff {
@@ -119,6 +119,12 @@ pub(crate) fn boot() -> Box<Kernel<Host>> {
         beb_len: virt::BEB_LEN,
         ..Handoff::zeroed()
     };
+    (host, handoff)
+}
+
+/// That cell, with subject zero running.
+pub(crate) fn boot() -> Box<Kernel<Host>> {
+    let (host, handoff) = prepare(16 << 20);
     let mut kernel = Box::new(Kernel::new(Host::OFF));
     kernel.boot(host, &handoff, None);
     kernel.schedule();

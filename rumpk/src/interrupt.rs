@@ -16,7 +16,7 @@ use arch::{CALL, Machine, TIMER};
 impl<M: Machine> Kernel<M> {
     /// Takes every pending interrupt.
     pub(crate) fn interrupts(&mut self) {
-        let mut from = None;
+        let (mut from, mut called) = (None, false);
         while let Some(intid) = self.machine.interrupt() {
             if intid == TIMER {
                 self.counters.timer += 1;
@@ -24,6 +24,7 @@ impl<M: Machine> Kernel<M> {
                 continue;
             }
             if intid == CALL {
+                called = true;
                 continue;
             }
             // The first look at the clock; a timer's interrupt, the common one, needs none.
@@ -36,6 +37,10 @@ impl<M: Machine> Kernel<M> {
                 self.signal(object);
                 from = Some(self.charge_owner(object, began));
             }
+        }
+        if called && self.attend() {
+            // The rest comes as an interrupt of its own.
+            self.machine.call_core(self.core);
         }
     }
 

@@ -1,5 +1,6 @@
 //! The kernel's state: tables of fixed size.
 use crate::channel::Channel;
+use crate::cores::Shared;
 use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::mapping::{Lapses, Mappers};
@@ -11,7 +12,7 @@ use crate::places::Places;
 use crate::quota::Accounts;
 use crate::seal::Seals;
 use abi::call::Error;
-use arch::Machine;
+use arch::{CORES, Machine};
 use cap::{Cap, next_epoch};
 use prov::Chain;
 use sched::Harmonic;
@@ -38,6 +39,8 @@ pub struct Counters {
     pub idles: u64,
     pub idle_time: u64,
     pub faults: u64,
+    /// Audit records for which the way to core 0 had no place.
+    pub audits_lost: u64,
     pub first_npl: u64,
     /// Requests and answers that a pair of fibers handed over without a look at the tables; among `calls`.
     pub passes: u64,
@@ -54,6 +57,7 @@ impl Counters {
         idles: 0,
         idle_time: 0,
         faults: 0,
+        audits_lost: 0,
         first_npl: 0,
         passes: 0,
         direct: 0,
@@ -66,6 +70,11 @@ pub struct Kernel<M: Machine> {
     /// Which core: 0 is the one that booted.
     pub(crate) core: u8,
     pub(crate) pair: Pair<M>,
+    /// What the cores share; `None` where there is one core.
+    pub(crate) shared: Option<&'static Shared>,
+    /// Our ends of the lanes, by the other core.
+    pub(crate) senders: [lane::Sender; CORES],
+    pub(crate) receivers: [lane::Receiver; CORES],
     pub(crate) sched: Harmonic,
     pub(crate) fibers: [Fiber<M>; FIBERS],
     pub(crate) domains: [Domain<M>; DOMAINS],
@@ -117,6 +126,9 @@ impl<M: Machine> Kernel<M> {
             machine,
             core: 0,
             pair: Pair::<M>::NONE,
+            shared: None,
+            senders: [const { lane::Sender::new() }; CORES],
+            receivers: [const { lane::Receiver::new() }; CORES],
             sched: Harmonic::new(),
             fibers: [Fiber::<M>::FREE; FIBERS],
             domains: [Domain::<M>::FREE; DOMAINS],

@@ -46,6 +46,7 @@ mod spawn;
 mod trap;
 
 pub use boot::Application;
+pub use cores::Shared;
 pub use kernel::Kernel;
 pub use panic_record::record;
 

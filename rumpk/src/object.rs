@@ -2,6 +2,8 @@
 use abi::call::Error;
 use abi::cap::Kind;
 
+use crate::cores::Home;
+
 /// Objects that exist once: the capability says what, and the caller whose.
 pub mod single {
     pub const SELF: u32 = 0;
@@ -14,8 +16,9 @@ pub mod single {
     pub const COUNT: u32 = 6;
 }
 
-/// What an object is.
+/// What an object is. With a tag of its own, so that a free place is all zeros.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
 pub enum Body {
     Free,
     /// One of [`single`].
@@ -45,7 +48,66 @@ pub enum Body {
     Fiber {
         place: u8,
     },
+    /// Something whose home is another core.
+    Far(Far),
 }
+
+/// What a [`Far`] is at home.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum FarKind {
+    Fiber,
+    /// An end of a channel that is only lent: it is not mapped, and its home sends and receives for us.
+    End,
+}
+
+/// What is known here about an object of another core.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about one thing")]
+pub struct Far {
+    /// Epoch 0: a child that is being started.
+    pub home: Home,
+    pub kind: FarKind,
+    /// Made for a child of one of our fibers, and not by the manifest.
+    pub is_child: bool,
+    /// Place of the fiber whose child it is; [`crate::kernel::NONE`]: nobody's.
+    pub parent: u8,
+    /// Its home was asked to tell.
+    pub watching: bool,
+    /// What its home told last.
+    pub got: u8,
+    /// The child ended.
+    pub ended: bool,
+    /// And its parent did not take the event yet.
+    pub untold: bool,
+    /// Number of the child.
+    pub id: u32,
+    /// Energy that came out of the parent's domain, ns per window.
+    pub carved: u32,
+    /// Memory and places that came out of its account.
+    pub pages: u32,
+    pub places: u8,
+}
+
+impl Far {
+    pub fn of(kind: FarKind, home: Home) -> Self {
+        Self {
+            home,
+            kind,
+            is_child: false,
+            parent: crate::kernel::NONE,
+            watching: false,
+            got: 0,
+            ended: false,
+            untold: false,
+            id: 0,
+            carved: 0,
+            pages: 0,
+            places: 0,
+        }
+    }
+}
+
+const _: () = assert!(size_of::<Body>() <= 32);
 
 /// One place of the object table.
 #[derive(Clone, Copy, Debug)]
@@ -57,6 +119,8 @@ pub struct Object {
     pub latched: bool,
     /// Of an interrupt: the domain in whose next window the line is unmasked, plus 1; 0: none waits for that.
     pub opens: u8,
+    /// Cores that wait for it, as a mask.
+    pub watchers: u8,
     /// Domain it belongs to; it ends with it. [`crate::kernel::NONE`]: nobody's.
     pub owner: u8,
     /// Fibers that wait for it, by place. A stale bit costs one look, a missing one would lose a wake-up.
@@ -71,6 +135,7 @@ impl Object {
         body: Body::Free,
         epoch: 0,
         latched: false,
+        watchers: 0,
         opens: 0,
         owner: 0,
         waiters: 0,

@@ -27,7 +27,7 @@ pub struct Quota {
 }
 
 impl Quota {
-    const NONE: Self = Self { bytes: 0, places: 0 };
+    pub const NONE: Self = Self { bytes: 0, places: 0 };
     /// What a channel takes besides its pages.
     const fn channel(bytes: u64) -> Self {
         Self { bytes, places: 1 }
@@ -41,7 +41,7 @@ impl Quota {
             places: self.places.checked_sub(other.places).ok_or(Error::Full)?,
         })
     }
-    const fn more(self, other: Self) -> Self {
+    pub const fn more(self, other: Self) -> Self {
         Self {
             bytes: self.bytes.saturating_add(other.bytes),
             places: self.places.saturating_add(other.places),
@@ -113,6 +113,13 @@ impl Accounts {
         cost: Quota,
         heir: bool,
     ) -> Result<(), Error> {
+        let left = self.take_child(parent, cost, heir)?;
+        *self.of(child) = Account { given: cost.more(left), left, payer: parent + 1 };
+        Ok(())
+    }
+
+    /// Takes the cost of a child out of its parent's account, and a share for children of its own, which is answered.
+    pub fn take_child(&mut self, parent: u8, cost: Quota, heir: bool) -> Result<Quota, Error> {
         let rest = self.of(parent).left.less(cost)?;
         let mut left = Quota::NONE;
         if heir {
@@ -121,8 +128,17 @@ impl Accounts {
             left.places = rest.places / HEIR as u32;
         }
         self.of(parent).left = rest.less(left)?;
-        *self.of(child) = Account { given: cost.more(left), left, payer: parent + 1 };
-        Ok(())
+        Ok(left)
+    }
+
+    /// Gives back what [`Self::take_child`] took for a child on another core: all of it.
+    pub fn give_child(&mut self, parent: u8, all: Quota) {
+        self.give(parent + 1, all);
+    }
+
+    /// The account of a child whose parent on another core paid, with its share.
+    pub fn open_given(&mut self, domain: u8, left: Quota) {
+        *self.of(domain) = Account { given: left, left, payer: 0 };
     }
 
     /// The domain ended. The place of its first fiber stays paid for until [`Self::asked`].

@@ -1,11 +1,12 @@
 //! A new domain: everything is decided in [`Kernel::plan`], then [`Kernel::start`] takes what it needs. Its memory is made
 //! afterwards, as its own job ([`crate::build`]).
 use crate::build::Layout;
+use crate::cores::FarParent;
 use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::image::Image;
 use crate::job::Phase;
-use crate::kernel::{FIBERS, Kernel, NONE};
+use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
 use crate::object::{Body, Object};
 use crate::quota::Quota;
 use abi::PAGE;
@@ -30,6 +31,8 @@ const PAGE_LEN: u64 = PAGE as u64;
 pub struct Wish<'a> {
     /// Place of the fiber that asks; [`NONE`]: the kernel.
     pub parent: u8,
+    /// The fiber of another core that asks.
+    pub far: Option<&'a FarParent>,
     pub service: Option<u16>,
     /// Path of the image in the archive; empty: the application linked with the kernel.
     pub path: &'a str,
@@ -55,6 +58,18 @@ pub struct Plan {
     name: [u8; 32],
 }
 
+impl Plan {
+    /// What it costs, and whether it may need more than that.
+    pub fn cost(&self) -> (Quota, bool) {
+        let cost = Quota { bytes: self.layout.extent_len(), places: self.fibers_max };
+        (cost, self.layout.pledge & pledge::EXEC != 0 || self.fibers_max > 1)
+    }
+    /// What it is promised.
+    pub fn params(&self) -> Params {
+        self.params
+    }
+}
+
 /// Bytes of tables for a domain with so much memory.
 fn tables_len(memory: u64) -> u64 {
     (TABLE_PAGES + memory / PER_TABLE) * PAGE_LEN
@@ -75,7 +90,10 @@ impl<M: Machine> Kernel<M> {
         let allowed = match (&service, self.fibers.get(wish.parent as usize)) {
             (Some((_, s)), _) => pledge::narrow(most, s.pledge),
             (None, Some(p)) => pledge::narrow(most, self.domains[p.domain as usize].pledge),
-            (None, None) => return Err(Error::Denied),
+            (None, None) => match wish.far {
+                Some(far) => pledge::narrow(most, far.limit),
+                None => return Err(Error::Denied),
+            },
         };
         let asked = if wish.pledge == u64::MAX { allowed } else { wish.pledge };
         if asked & pledge::BITS & !allowed != 0 {
@@ -190,8 +208,15 @@ impl<M: Machine> Kernel<M> {
         self.new_fiber(place, id as u8, wish.parent, M::Frame::EMPTY, plan.name);
         self.birth_slots(place, &plan, wish);
         self.connect_parent(place, wish, channel);
+        if let Some(far) = wish.far {
+            self.connect_far(place, id as u8, far);
+        }
         self.name_fiber(place, own_slot, wish.parent);
         self.audit_domain(place, plan.layout.bytes);
+        self.publish_load();
+        if let Some((index, _)) = plan.service {
+            self.service_is_at(index, Some(self.home_of(self.fibers[place].object)));
+        }
         self.begin(id as u8, Phase::Space);
         Ok(place)
     }
@@ -202,13 +227,16 @@ impl<M: Machine> Kernel<M> {
             self.accounts.open_service(id, service.child_pages, service.child_places);
             return Ok(());
         }
+        if let Some(far) = wish.far {
+            self.accounts.open_given(id, far.left);
+            return Ok(());
+        }
         let parent = self.fibers[wish.parent as usize % FIBERS].domain;
-        let cost = Quota { bytes: plan.layout.extent_len(), places: plan.fibers_max };
-        let heir = plan.layout.pledge & pledge::EXEC != 0 || plan.fibers_max > 1;
+        let (cost, heir) = plan.cost();
         self.accounts.open_child(parent, id, cost, heir)
     }
 
-    fn check_channel_slot(&self, wish: &Wish, own_slot: u8) -> Result<(), Error> {
+    pub(crate) fn check_channel_slot(&self, wish: &Wish, own_slot: u8) -> Result<(), Error> {
         let Some(parent) = self.fibers.get(wish.parent as usize) else { return Ok(()) };
         if wish.channel_slot == NO_SLOT {
             return Ok(());
@@ -222,12 +250,17 @@ impl<M: Machine> Kernel<M> {
     /// Takes the energy: a service's out of the core's, anything else's out of its parent's.
     fn admit(&mut self, plan: &Plan, wish: &Wish, id: u8) -> Result<u64, Error> {
         let mut carved = 0;
-        if plan.service.is_none() && plan.params.budget_ns != 0 {
+        if plan.service.is_none() && plan.params.budget_ns != 0 && wish.far.is_none() {
             let parent = self.fibers[wish.parent as usize % FIBERS].domain;
             carved = self.sched.carve(parent, plan.params)?;
         }
         self.sched.add(id, plan.params)?;
         Ok(carved)
+    }
+
+    /// A domain's tag: no two of the machine share one.
+    pub(crate) fn tag(&self, id: u8) -> u16 {
+        u16::from(self.core) * DOMAINS as u16 + u16::from(id) + 1
     }
 
     /// Fills a free place of the fiber table.

@@ -149,7 +149,7 @@ record_goldens! {
     }
     service: boot::Service 160 {
         0 name [u8; 32], 32 image [u8; 64], 96 pledge u64, 104 energy u64, 112 stack u64,
-        120 heap u64, 128 flags u32, 132 policy u32, 136 grant_first u32, 140 grant_count u32,
+        120 heap u64, 128 flags u32, 132 policy u16, 134 core u16, 136 grant_first u32, 140 grant_count u32,
         144 args u32, 148 args_len u32, 152 unveils u16, 154 unveils_len u16, 156 child_pages u16,
         158 child_places u16,
     }

@@ -57,6 +57,14 @@ impl Host {
         Self { ram: ram::Ram::new(base, len), ..Self::OFF }
     }
 
+    /// Another core's machine with the same RAM, at the same time.
+    #[must_use]
+    pub fn beside(&self) -> Self {
+        let mut other = Self { ram: self.ram.beside(), ..Self::OFF };
+        other.time.now = self.time.now;
+        other
+    }
+
     /// Lets time pass.
     pub fn advance(&mut self, ns: u64) {
         self.time.now += ns;

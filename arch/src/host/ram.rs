@@ -1,34 +1,38 @@
 //! RAM: one allocation, reached by physical address.
 //!
 //! The contract lets shared words be written through `&self`, so that the bytes lie in an `UnsafeCell`. Whoever holds a slice
-//! from [`Ram::bytes`] must not store shared words into it meanwhile; Miri finds who does.
+//! from [`Ram::bytes`] must not store shared words into it meanwhile; Miri finds who does. Machines beside each other share
+//! it; a test that plays them takes one step of one of them at a time.
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::rc::Rc;
 use std::vec::Vec;
 
 #[derive(Debug)]
 pub(super) struct Ram {
     base: u64,
     /// In words, so that every aligned physical address is aligned here too.
-    words: UnsafeCell<Vec<u64>>,
+    words: Option<Rc<UnsafeCell<Vec<u64>>>>,
 }
 
 impl Ram {
-    #[allow(
-        clippy::declare_interior_mutable_const,
-        reason = "every use makes a machine of its own"
-    )]
-    pub(super) const OFF: Self = Self { base: 0, words: UnsafeCell::new(Vec::new()) };
+    pub(super) const OFF: Self = Self { base: 0, words: None };
 
     pub(super) fn new(base: u64, len: u64) -> Self {
         let page = abi::PAGE as u64;
         assert!(base.is_multiple_of(page) && len.is_multiple_of(page), "RAM is whole pages");
-        Self { base, words: UnsafeCell::new(std::vec![0; len as usize / 8]) }
+        Self { base, words: Some(Rc::new(UnsafeCell::new(std::vec![0; len as usize / 8]))) }
+    }
+
+    /// The same RAM, for a core beside this one.
+    pub(super) fn beside(&self) -> Self {
+        Self { base: self.base, words: self.words.clone() }
     }
 
     fn words(&self) -> (*mut u64, u64) {
+        let Some(words) = &self.words else { return (core::ptr::null_mut(), 0) };
         // SAFETY: the vector itself is only written in `new`; a reference to it touches none of its elements.
-        let words = unsafe { &*self.words.get() };
+        let words = unsafe { &*words.get() };
         (words.as_ptr().cast_mut(), words.len() as u64 * 8)
     }
 
@@ -55,7 +59,8 @@ impl Ram {
 
     pub(super) fn bytes_mut(&mut self, pa: u64, len: usize) -> &mut [u8] {
         let pointer = self.pointer(pa, len, 1);
-        // SAFETY: inside the allocation, by `pointer`; exclusive through `&mut self`.
+        // SAFETY: inside the allocation, by `pointer`; exclusive through `&mut self`, and as machines that share the RAM
+        // take their steps in turn.
         unsafe { core::slice::from_raw_parts_mut(pointer, len) }
     }
 

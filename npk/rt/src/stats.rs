@@ -34,10 +34,15 @@ pub fn heap() -> Result<Heap> {
     Heap::decode(&*buf).ok_or(Error::NotReady)
 }
 
-/// About the cell.
+/// About the cell's first core, which is all of a cell with one.
 pub fn system() -> Result<SystemStats> {
+    core(0)
+}
+
+/// About a core; [`Error::NotFound`] where there is none.
+pub fn core(index: u32) -> Result<SystemStats> {
     let mut buf = sys::Aligned::<{ SystemStats::SIZE }>::ZERO;
-    ask(CLASS_SYSTEM, 0, &mut buf)?;
+    ask(CLASS_SYSTEM, index, &mut buf)?;
     SystemStats::decode(&*buf).ok_or(Error::NotReady)
 }
 

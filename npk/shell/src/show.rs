@@ -46,7 +46,12 @@ impl fmt::Display for Fiber<'_> {
             Some(name) => name,
             None => "unknown",
         };
-        write!(f, "{:5} {:16} {state:9} {spectrum:8} ", s.fiber, abi::text(&s.name))?;
+        // The number begins with the core that made it.
+        match (s.fiber >> 24, s.fiber & 0xFF_FFFF) {
+            (0, number) => write!(f, "{number:5}")?,
+            (core, number) => write!(f, "{core:2}:{number:<2}")?,
+        }
+        write!(f, " {:16} {state:9} {spectrum:8} ", abi::text(&s.name))?;
         if s.energy_budget == 0 {
             write!(f, "{:>13} ", "-")?;
         } else {

@@ -29,6 +29,7 @@ impl<M: Machine> Kernel<M> {
             }
             Body::Vfs { .. } => self.vfs(&message),
             Body::Single(_) if cap.object == single::AUDIT => self.audit_send(&message),
+            Body::Far(far) => self.send_far(far.home, far.kind, &message),
             Body::Single(_) if cap.object == single::CLOCK => self.set_wall(&message),
             _ => Err(Error::BadCall.into()),
         }
@@ -44,6 +45,7 @@ impl<M: Machine> Kernel<M> {
                 Ok(0)
             }
             (Body::Fiber { place }, op::FIBER_KILL) => self.kill(place as usize),
+            (Body::Far(far), _) => self.operate_far(far.home, far.kind, operation),
             (Body::Fiber { .. }, op::FIBER_BLINK | op::FIBER_RELEASE) => {
                 Err(Error::Unsupported.into())
             }
@@ -64,13 +66,24 @@ impl<M: Machine> Kernel<M> {
         if peer.gone {
             return Err(Error::Gone.into());
         }
+        if let Some(far) = peer.far {
+            if !self.bell(far.core, far.index as usize) {
+                self.refund_ring();
+            }
+            return Ok(0);
+        }
         let peer = peer.object;
         if self.objects[peer as usize % OBJECTS].latched {
-            let back = (COST_J[number::SEND] - COST_RING_SET_J) as u64 * 1000;
-            self.sched.refund(self.domain, back);
+            self.refund_ring();
         }
         self.signal(peer);
         Ok(0)
+    }
+
+    /// A bit that was set already costs less.
+    fn refund_ring(&mut self) {
+        let back = (COST_J[number::SEND] - COST_RING_SET_J) as u64 * 1000;
+        self.sched.refund(self.domain, back);
     }
 
     fn kill(&mut self, place: usize) -> Answer {
@@ -96,6 +109,7 @@ impl<M: Machine> Kernel<M> {
         let len = len.min(Slot::SIZE);
         self.copy_out_words(buf, &[0; Slot::SIZE][..len])?;
         let message = match self.body(cap.object) {
+            Body::Far(_) => return self.recv_far(cap.object, slot, buf, len),
             Body::End { channel, side } => self.channel_recv(channel, side)?,
             Body::Vfs { domain } => {
                 self.domains[domain as usize].answer.take().ok_or(Error::Empty)?
@@ -121,9 +135,19 @@ impl<M: Machine> Kernel<M> {
 
     /// How a fiber ended. The parent's question is the last one: place and capability are free afterwards.
     fn take_end(&mut self, place: usize, slot: usize) -> Result<Slot, Stop> {
+        let message = self.end_of(place)?;
+        if self.fibers[place % FIBERS].parent == self.current {
+            self.fiber_mut().caps.take(slot)?;
+            self.reap(place);
+        }
+        Ok(message)
+    }
+
+    /// How the fiber in `place` ended; `Empty` while it runs.
+    pub(crate) fn end_of(&self, place: usize) -> Result<Slot, Error> {
         let fiber = &self.fibers[place % FIBERS];
         if fiber.state != state::ENDED {
-            return Err(Error::Empty.into());
+            return Err(Error::Empty);
         }
         let mut short = [0; 16];
         short.copy_from_slice(&fiber.name[..16]);
@@ -136,24 +160,25 @@ impl<M: Machine> Kernel<M> {
             time: fiber.time,
             name: short,
         };
-        let message = Slot { kind: 0, flags: 0, len: 48, arg: 0, payload: what.encode() };
-        if fiber.parent == self.current {
-            self.fiber_mut().caps.take(slot)?;
-            self.reap(place);
-        }
-        Ok(message)
+        Ok(Slot { kind: 0, flags: 0, len: 48, arg: 0, payload: what.encode() })
     }
 
     fn take_event(&mut self) -> Result<Slot, Stop> {
         let ended = self.fiber().ended;
-        if ended == 0 {
+        let source = if ended != 0 {
+            let place = ended.trailing_zeros() as usize;
+            self.fiber_mut().ended &= !(1 << place);
+            self.fibers[place].id
+        } else if self.fiber().far_ended != 0
+            && let Some(id) = self.far_event()
+        {
+            id
+        } else {
             return self.take_offer().ok_or(Error::Empty.into());
-        }
-        let place = ended.trailing_zeros() as usize;
-        self.fiber_mut().ended &= !(1 << place);
+        };
         let mut what = Event::zeroed();
         (what.kind, what.count) = (event::CHILD_ENDED, 1);
-        what.source = self.fibers[place].id;
+        what.source = source;
         let mut payload = [0; INLINE_MAX];
         payload[..Event::SIZE].copy_from_slice(&what.encode());
         Ok(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })

@@ -85,6 +85,10 @@ impl<M: Machine> Kernel<M> {
         if to.gone || from.broken {
             return Err(Error::Gone);
         }
+        if to.far.is_some() {
+            // Capabilities do not travel between cores yet.
+            return Err(Error::Unsupported);
+        }
         if to.object == 0 {
             // The service at the other end was never started: whose mask would have to allow it?
             return Err(Error::NotReady);

@@ -1,4 +1,5 @@
 //! `meta(query, buf, len)`: the meta-slot.
+use crate::cores::{Asked, Note, Use};
 use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body};
 use abi::call::{Error, meta};
@@ -73,27 +74,72 @@ impl<M: Machine> Kernel<M> {
     fn stats(&mut self, buf: UserAddr, len: usize) -> Answer {
         let input = self.input(buf, len)?;
         let (class, index) = (input as u32, (input >> 32) as usize);
+        let core = if class == CLASS_SYSTEM { index } else { index / FIBERS };
+        let there = core != self.core as usize && core < self.places.cores as usize;
+        if there && matches!(class, CLASS_SYSTEM | CLASS_FIBER) {
+            return self.far_stats(core as u8, class, index, (buf, len));
+        }
         match class {
-            CLASS_SYSTEM if index == 0 => {
-                let stats = self.system_stats();
-                self.answer_with(buf, len, &stats.encode())
+            CLASS_SYSTEM => {
+                let mut record = [0; 256];
+                let whole = self.stats_record(class, index, &mut record)?;
+                self.answer_with(buf, len, &record[..whole])
             }
             CLASS_HEAP if index == 0 => {
                 let heap = self.domain().heap;
                 self.answer_with(buf, len, &Heap { base: heap.0, len: heap.1 }.encode())
             }
             CLASS_FIBER => {
-                let fiber = self.fibers.get(index).ok_or(Error::NotFound)?;
+                if core != self.core as usize {
+                    return Err(Error::NotFound.into());
+                }
+                let fiber = &self.fibers[index % FIBERS];
                 if fiber.is_free() || fiber.domain != self.domain {
                     self.need(pledge::AUDIT)?;
                 }
-                if fiber.is_free() {
-                    return Err(Error::Empty.into());
-                }
-                let stats = self.fiber_stats(index);
-                self.answer_with(buf, len, &stats.encode())
+                let mut record = [0; 256];
+                let whole = self.stats_record(class, index, &mut record)?;
+                self.answer_with(buf, len, &record[..whole])
             }
             _ => Err(Error::NotFound.into()),
+        }
+    }
+
+    /// The same about another core, and a fiber there.
+    fn far_stats(
+        &mut self,
+        core: u8,
+        class: u32,
+        index: usize,
+        (buf, len): (UserAddr, usize),
+    ) -> Answer {
+        if class == CLASS_FIBER {
+            self.need(pledge::AUDIT)?;
+        }
+        let asked = Asked { how: Use::Copy, buf, len: len as u32, ..Asked::NONE };
+        self.ask_core(core, Note::stats(class, index), asked)
+    }
+
+    /// A record of statistics of this core; its length.
+    pub(crate) fn stats_record(
+        &self,
+        class: u32,
+        index: usize,
+        to: &mut [u8; 256],
+    ) -> Result<usize, Error> {
+        match class {
+            CLASS_SYSTEM if index == self.core as usize => {
+                let stats = self.system_stats();
+                to[..SystemStats::SIZE].copy_from_slice(&stats.encode());
+                Ok(SystemStats::SIZE)
+            }
+            CLASS_FIBER if self.fibers[index % FIBERS].is_free() => Err(Error::Empty),
+            CLASS_FIBER => {
+                let stats = self.fiber_stats(index % FIBERS);
+                to[..FiberStats::SIZE].copy_from_slice(&stats.encode());
+                Ok(FiberStats::SIZE)
+            }
+            _ => Err(Error::NotFound),
         }
     }
 
@@ -103,14 +149,15 @@ impl<M: Machine> Kernel<M> {
         let id = fiber.domain;
         let mut stats = FiberStats::zeroed();
         stats.fiber = fiber.id;
-        stats.parent = self.fibers.get(fiber.parent as usize).map_or(u32::MAX, |p| p.id);
+        let far = fiber.far_parent.map_or(u32::MAX, |_| fiber.far_parent_id);
+        stats.parent = self.fibers.get(fiber.parent as usize).map_or(far, |p| p.id);
         (stats.state, stats.end) = (fiber.state, fiber.end);
         (stats.code, stats.pc) = (fiber.code, fiber.pc);
         (stats.time, stats.name) = (fiber.time, fiber.name);
         stats.slots = fiber.caps.used();
         if fiber.is_alive() {
             let domain = &self.domains[id as usize % DOMAINS];
-            stats.domain = id as u32;
+            stats.domain = u32::from(self.core) * DOMAINS as u32 + u32::from(id);
             stats.spectrum = self.sched.spectrum(id);
             stats.policy = domain.policy;
             stats.pledge = domain.pledge;

@@ -124,6 +124,7 @@ impl<M: Machine> Kernel<M> {
 
     /// `send` of a message on AUDIT: its payload becomes an application record.
     pub(super) fn audit_send(&mut self, message: &Slot) -> Answer {
+        self.chain_is_here()?;
         let len = message.len as usize;
         if message.kind != kind::APPLICATION || message.flags != 0 {
             return Err(Error::BadCall.into());
@@ -138,6 +139,7 @@ impl<M: Machine> Kernel<M> {
 
     /// `recv` on AUDIT: the next record that this fiber has not received, without its hashes.
     pub(super) fn audit_recv(&mut self) -> Result<Slot, Stop> {
+        self.chain_is_here()?;
         let place = self.current as usize % FIBERS;
         let seq = self.fibers[place].audit.next.max(self.chain.oldest());
         let memory = self.machine.bytes(virt::PROVCHAIN, BYTES);

@@ -1,7 +1,7 @@
 //! `spawn(slot, desc, len)`.
 use crate::fiber::Fiber;
 use crate::job::Phase;
-use crate::kernel::Kernel;
+use crate::kernel::{DOMAINS, Kernel};
 use crate::object::{Answer, Stop};
 use crate::spawn::Wish;
 use abi::PAGE;
@@ -42,8 +42,12 @@ impl<M: Machine> Kernel<M> {
         let (service, path, own) = self.resolve_name(name)?;
         let own_len = own.1;
         let args = if args.is_empty() { &own.0[..own_len] } else { args };
-        let place = self.start(&Wish {
+        // What a veil hides is hidden from children too, and only this core has the veil.
+        let veiled = service.is_none() && !self.veils[self.domain as usize % DOMAINS].is_open();
+        let core = if veiled { self.core } else { self.core_of(service) };
+        let wish = Wish {
             parent: self.current,
+            far: None,
             service,
             path: abi::text(&path),
             name,
@@ -52,8 +56,18 @@ impl<M: Machine> Kernel<M> {
             heap: spec.memory,
             args,
             channel_slot: spec.channel_slot,
-        })?;
+        };
+        if core != self.core {
+            return self.spawn_far(core, &wish);
+        }
+        let place = self.start(&wish)?;
         self.slot_of(place)
+    }
+
+    /// The core for a new domain.
+    fn core_of(&self, service: Option<u16>) -> u8 {
+        let service = service.and_then(|index| self.manifest()?.service(index));
+        self.core_for(service.as_ref())
     }
 
     /// Service, image path and argument text for a name. Services are for subject zero alone: the manifest gives them more
@@ -68,7 +82,8 @@ impl<M: Machine> Kernel<M> {
         let may = own.is_some_and(|s| s.flags & SERVICE_INIT != 0);
         let mut args = ([0; ARGS_MAX], 0);
         if may && let Some(index) = manifest.find(name) {
-            if self.domains.iter().any(|d| !d.is_free() && d.service == index) {
+            let runs = self.domains.iter().any(|d| !d.is_free() && d.service == index);
+            if runs || self.service_at(index).is_some() {
                 return Err(Error::Exists);
             }
             let service = manifest.service(index).ok_or(Error::NotFound)?;

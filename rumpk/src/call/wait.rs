@@ -1,6 +1,7 @@
 //! `wait(list, n, &deadline)`: the only call that waits for other fibers.
 mod hand_over;
 
+use crate::cores::ask::FAR;
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, single};
 use abi::call::{Error, WAIT_MAX, want};
@@ -86,6 +87,9 @@ impl<M: Machine> Kernel<M> {
             return true;
         }
         let count = self.fibers[place].wait.count as usize;
+        if count == FAR as usize {
+            return self.finish_ask();
+        }
         if count == crate::fiber::HELD as usize {
             return self.resume_held();
         }
@@ -145,6 +149,13 @@ impl<M: Machine> Kernel<M> {
                 return self.probe_end(index, channel, side, wants, place);
             }
             Body::Irq { .. } => core::mem::take(&mut object.latched),
+            Body::Far(_) => {
+                let got = self.probe_far(index, wants);
+                if got == 0 {
+                    self.objects[index].waiters |= 1 << place;
+                }
+                return got;
+            }
             Body::Fiber { place: other } => self.fibers[other as usize].state == state::ENDED,
             Body::Vfs { domain } => {
                 let readable = self.domains[domain as usize].answer.is_some();
@@ -156,7 +167,9 @@ impl<M: Machine> Kernel<M> {
             }
             Body::Single(_) if cap.object == single::EVENTS => {
                 let fiber = &self.fibers[place];
-                fiber.ended != 0 || fiber.offers.iter().any(|&ends| ends != 0)
+                fiber.ended != 0
+                    || fiber.far_ended != 0
+                    || fiber.offers.iter().any(|&ends| ends != 0)
             }
             Body::Single(_) if cap.object == single::CLOCK => {
                 core::mem::take(&mut self.fibers[place].timer_fired)

@@ -122,6 +122,8 @@ pub struct Service {
     pub flags: u32,
     /// Place of the flag that gave the role.
     pub role: Spot,
+    /// The core that it runs on; `None`: the kernel chooses.
+    pub core: Option<Spanned<u64>>,
     /// Number of its spectrum.
     pub spectrum: Spanned<u8>,
     /// J per window.

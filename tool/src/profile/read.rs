@@ -174,6 +174,7 @@ fn service(node: &Placed) -> Option<Service> {
         image: (!linked).then(|| named.unwrap_or_else(own)),
         flags,
         role,
+        core: size("core"),
         spectrum: budget.spectrum,
         energy: budget.energy,
         pledges: budget.pledges,

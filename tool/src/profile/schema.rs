@@ -163,6 +163,13 @@ static SERVICE: &[Rule] = &[
     rule("first", Optional, (0, 0), Text, "The kernel starts it before subject zero."),
     rule("subject-zero", Optional, (0, 0), Text, "The kernel starts it last; exactly one."),
     rule("auto", Optional, (0, 0), Text, "Subject zero starts it at boot."),
+    rule(
+        "core",
+        Optional,
+        (1, 1),
+        Number,
+        "The core that it runs on, default the kernel's choice.",
+    ),
     SPECTRUM,
     ENERGY,
     PLEDGE,

@@ -6,4 +6,5 @@ mod campaign;
 mod capabilities;
 mod energy;
 mod pledge;
+mod smp;
 mod unveil;

@@ -28,6 +28,25 @@ const MOST_SERVICES: usize = 32;
 /// Most channels of a cell: the kernel's table.
 const MOST_CHANNELS: usize = 128;
 
+/// A service runs on one of the cell's cores; subject zero where the kernel boots.
+fn core(cell: &Cell, service: &Service, out: &mut Vec<Report>) {
+    let Some(core) = &service.core else { return };
+    let name = service.name.value.as_str();
+    if cell.cores.iter().all(|own| own.value != core.value) {
+        out.push(
+            Report::new(format!("service `{name}` is to run on core {}", core.value))
+                .at(&core.at, "not a core of this cell")
+                .help("choose one that `core` of the cell lists"),
+        );
+    } else if service.flags & SERVICE_INIT != 0 && core.value != 0 {
+        out.push(
+            Report::new(format!("subject zero `{name}` is to run on core {}", core.value))
+                .at(&core.at, "not where the kernel boots")
+                .help("leave it out, or write `core 0`"),
+        );
+    }
+}
+
 /// Checks the services of `cell`.
 pub fn check(cell: &Cell, out: &mut Vec<Report>) {
     let names: Vec<&str> = cell.services.iter().map(|s| s.name.value.as_str()).collect();
@@ -43,6 +62,7 @@ pub fn check(cell: &Cell, out: &mut Vec<Report>) {
     secrets(cell, out);
     for service in &cell.services {
         own(service, out);
+        core(cell, service, out);
         rights(cell, service, out);
         devices(cell, service, out);
         for fiber in &service.fibers {
