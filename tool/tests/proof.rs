@@ -59,6 +59,9 @@ fn every_sentence_has_a_test_or_a_limit() {
     let (sentences, mut problems) = table::load(&root()).expect("the pages");
     problems.extend(table::problems(&root(), &sentences).expect("limits"));
     assert!(problems.is_empty(), "{}", problems.join("\n"));
+    for page in ["abi", "rumpk"] {
+        assert!(sentences.iter().filter(|s| s.page == page).count() > 50, "{page} is whole");
+    }
 }
 
 #[test]

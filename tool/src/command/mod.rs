@@ -3,6 +3,7 @@ mod audit;
 mod bench;
 mod build;
 mod fuzz;
+mod miri;
 mod new;
 mod proof;
 mod run;

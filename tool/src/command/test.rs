@@ -5,7 +5,7 @@ use std::process::Command;
 use indicatif::HumanDuration;
 use std::time::Instant;
 
-use super::proof;
+use super::{miri, proof};
 use crate::cli::Test;
 use crate::failure::{Context, Failure};
 use crate::guest;
@@ -24,6 +24,9 @@ pub fn test(a: &Test) -> Result<u8, Failure> {
     if let Some(count) = a.mutate {
         return proof::mutate(&workspace, count, a.seed, a.filter.as_deref(), a.long);
     }
+    if a.filter.as_deref() == Some(MIRI) {
+        return run(miri::steps(&workspace)?);
+    }
     let steps = match a.filter.as_deref().and_then(suite::find) {
         Some(suite) => of_suite(&workspace, suite, a.long),
         None => of_everything(&workspace, a)?,
@@ -31,8 +34,11 @@ pub fn test(a: &Test) -> Result<u8, Failure> {
     run(steps)
 }
 
+/// The word for the interpreter.
+const MIRI: &str = "miri";
+
 /// What is run, and how it is called.
-type Step = (String, Command);
+pub(super) type Step = (String, Command);
 
 /// Runs steps one after the other; each says its place, and how long it took.
 pub(super) fn run(steps: Vec<Step>) -> Result<u8, Failure> {
@@ -109,6 +115,8 @@ fn list(workspace: &Workspace) -> Result<u8, Failure> {
         let _ = writeln!(text, "{:8} {about}", suite.name);
         let _ = writeln!(text, "         host: {packages}\n         QEMU: {system}");
     }
+    text +=
+        "miri     the pure crates under Miri, where a toolchain has it (not part of a plain run)\n";
     text += "Any other word runs the tests whose name contains it; no word runs everything.\n";
     super::print(text)?;
     Ok(0)
