@@ -124,7 +124,13 @@ pub(crate) fn prepare(ram: u64) -> (Host, Handoff) {
 
 /// That cell, with subject zero running.
 pub(crate) fn boot() -> Box<Kernel<Host>> {
-    let (host, handoff) = prepare(16 << 20);
+    boot_with(|_| {})
+}
+
+/// The same, in memory that `before` left something in.
+pub(crate) fn boot_with(before: impl FnOnce(&mut Host)) -> Box<Kernel<Host>> {
+    let (mut host, handoff) = prepare(16 << 20);
+    before(&mut host);
     let mut kernel = Box::new(Kernel::new(Host::OFF));
     kernel.boot(host, &handoff, None);
     kernel.schedule();

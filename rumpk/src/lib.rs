@@ -51,6 +51,8 @@ pub use kernel::Kernel;
 pub use panic_record::record;
 
 #[cfg(test)]
+mod audit_tests;
+#[cfg(test)]
 mod fuzz_calls;
 #[cfg(test)]
 mod fuzz_tests;

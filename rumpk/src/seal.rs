@@ -36,6 +36,12 @@ pub(crate) struct Seals {
 impl Seals {
     pub(crate) const NONE: Self = Self { service: 0, closing: 0, until: 0, held: 0, readers: 0 };
 
+    /// As if the manifest gave this service the key.
+    #[cfg(test)]
+    pub(crate) fn of(service: u16) -> Self {
+        Self { service: service + 1, ..Self::NONE }
+    }
+
     /// When the cell is switched off, sealed or not; [`u64::MAX`]: nobody asked.
     pub(crate) fn deadline(&self) -> u64 {
         if self.closing == 0 { u64::MAX } else { self.until }
@@ -163,7 +169,7 @@ impl<M: Machine> Kernel<M> {
         let fiber = &mut self.fibers[place];
         fiber.wait.active = false;
         let (number, args) = (fiber.audit.number, fiber.audit.args);
-        let (status, value) = match self.handle(number, &args) {
+        let (status, value) = match self.held_call(number, &args) {
             Ok(value) => (0, value),
             Err(Stop::Error(error)) => (error as isize, 0),
             Err(Stop::Later) => return false,

@@ -74,7 +74,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     #[inline(always)]
-    pub(crate) fn handle(&mut self, number: usize, args: &Args) -> Answer {
+    fn handle(&mut self, number: usize, args: &Args) -> Answer {
         if number != n::META {
             self.part();
         }
@@ -102,6 +102,16 @@ impl<M: Machine> Kernel<M> {
             n::PLEDGE => self.pledge(args[0], UserAddr(args[1] as u64), args[2]),
             n::TICK => self.tick(args[0], args[1], UserAddr(args[2] as u64)),
             _ => self.prov(args[0], args[1], UserAddr(args[2] as u64), args[3]),
+        }
+    }
+
+    /// A call that waited for room in the audit chain.
+    pub(crate) fn held_call(&mut self, number: usize, args: &Args) -> Answer {
+        match number {
+            n::SPAWN => self.spawn(args[0], UserAddr(args[1] as u64), args[2]),
+            n::GRANT => self.grant(args),
+            n::PLEDGE => self.pledge(args[0], UserAddr(args[1] as u64), args[2]),
+            _ => Err(Error::BadCall.into()),
         }
     }
 

@@ -28,7 +28,7 @@ enum Must {
 }
 
 /// Programs that touch an address, with `read`, `write` and `execute`.
-const ADDRESSES: [u64; 17] = [
+const ADDRESSES: [u64; 19] = [
     0,
     LINEAR + virt::KERNEL,
     LINEAR + virt::CELL0,
@@ -39,6 +39,8 @@ const ADDRESSES: [u64; 17] = [
     virt::FDT,
     virt::MANIFEST,
     virt::MEMMAP,
+    virt::SECRET,
+    virt::PROVCHAIN,
     virt::ARCHIVE,
     virt::UART,
     virt::GICD,

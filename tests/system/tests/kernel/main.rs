@@ -1,10 +1,12 @@
 //! The kernel's capabilities, each with guests that use it and guests that attack it. One program, so that
 //! it is linked once; one file per subject.
 
+mod audit;
 mod authors;
 mod campaign;
 mod capabilities;
 mod energy;
+mod gdb;
 mod pledge;
 mod smp;
 mod unveil;
