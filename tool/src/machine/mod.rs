@@ -250,7 +250,22 @@ impl Machine {
 
     /// Lets a machine that stopped boot again; `false`: QEMU does not.
     fn reset(&mut self) -> bool {
-        ["system_reset", "cont"].iter().all(|c| self.control.ask(c, &json!({})).is_ok())
+        let act = |what: &str| json!({ "reboot": what });
+        // A reset that the machine asks for ends it, and QEMU takes ours for the same.
+        let set = self.control.ask("set-action", &act("reset"));
+        if set.is_err() || self.control.ask("system_reset", &json!({})).is_err() {
+            return false;
+        }
+        // The answer only says that it was asked for; before the event QEMU refuses to go on.
+        loop {
+            match self.control.next(self.deadline) {
+                Some(Happening::Control(v)) if v["event"] == "RESET" => break,
+                Some(Happening::Control(_)) => {}
+                _ => return false,
+            }
+        }
+        let set = self.control.ask("set-action", &act("shutdown"));
+        set.is_ok() && self.control.ask("cont", &json!({})).is_ok()
     }
 
     fn read_ends(&mut self, running: bool) -> Result<Ends, Failure> {

@@ -15,6 +15,7 @@ energy 2000
 pledge "STDIO" "AUDIT"
 stack "16K"
 heap "0"
+channels 1
 "#);
 
 /// How often the program that sleeps wakes up, ns.
