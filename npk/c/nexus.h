@@ -247,7 +247,8 @@ enum nx_error {
 #define NX_CALL_WANT_READABLE 1
 /* Something can be sent. */
 #define NX_CALL_WANT_WRITABLE 2
-/* The object has a latched event (IRQ, timer, child's end). */
+/* The object has a latched event (IRQ, timer, child's end, a capability parked in the
+ * channel). */
 #define NX_CALL_WANT_EVENT 4
 /* Ring this channel's doorbell first, at SEND's price. */
 #define NX_CALL_WANT_RING 8
@@ -492,12 +493,13 @@ enum nx_error {
 #define NX_STATS_EVENT_CHILD_ENDED 0
 /* A channel's other side was restarted. */
 #define NX_STATS_EVENT_RESTARTED 1
-/* A capability is parked in a channel. */
+/* A capability is parked in a channel; source is the slot of its end, arg the channel's
+ * number. */
 #define NX_STATS_EVENT_CAPABILITY 2
-/* STATS class: the whole cell, SystemStats; index 0. */
+/* STATS class: core index, SystemStats; 0 is the one that booted. NotFound past the last. */
 #define NX_STATS_CLASS_SYSTEM 0
-/* STATS class: the fiber in place index, FiberStats; NotFound past the last place, Empty
- * for a free one. Of others only for a domain pledged AUDIT. */
+/* STATS class: the fiber in place index, 64 of them for each core, FiberStats; NotFound
+ * past the last place, Empty for a free one. Of others only for a domain pledged AUDIT. */
 #define NX_STATS_CLASS_FIBER 1
 /* STATS class: where the caller's heap is, Heap; index 0. */
 #define NX_STATS_CLASS_HEAP 2
@@ -722,7 +724,9 @@ struct nx_service {
     /* SERVICE_FIRST and so on. */
     uint32_t flags;
     /* Restart policy (image::policy). */
-    uint32_t policy;
+    uint16_t policy;
+    /* The core that it runs on, plus 1; 0: the kernel chooses. */
+    uint16_t core;
     /* First of its Grants. */
     uint32_t grant_first;
     /* Their number; they take the slots from 8 on, in this order. */
@@ -751,6 +755,7 @@ _Static_assert(offsetof(struct nx_service, stack) == 112, "stack");
 _Static_assert(offsetof(struct nx_service, heap) == 120, "heap");
 _Static_assert(offsetof(struct nx_service, flags) == 128, "flags");
 _Static_assert(offsetof(struct nx_service, policy) == 132, "policy");
+_Static_assert(offsetof(struct nx_service, core) == 134, "core");
 _Static_assert(offsetof(struct nx_service, grant_first) == 136, "grant_first");
 _Static_assert(offsetof(struct nx_service, grant_count) == 140, "grant_count");
 _Static_assert(offsetof(struct nx_service, args) == 144, "args");
