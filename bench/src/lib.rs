@@ -4,6 +4,8 @@
 //! readings, less what two adjacent readings differ by.
 #![no_std]
 
+pub mod mate;
+
 use core::arch::asm;
 use rt::sys;
 
@@ -34,6 +36,8 @@ pub struct Timed {
     pub after: u64,
     /// What the call returned.
     pub status: isize,
+    /// Its value.
+    pub value: usize,
 }
 
 /// Address of entry `number`.
@@ -48,7 +52,18 @@ pub fn entry(number: usize) -> usize {
 /// `entry` is one of the SysTable's, and memory that the arguments let the kernel write is not in use.
 #[must_use]
 pub unsafe fn timed(entry: usize, args: [usize; 3]) -> Timed {
-    let (before, after, status): (u64, u64, isize);
+    let [a, b, c] = args;
+    // SAFETY: the caller's promise is this function's own.
+    unsafe { timed5(entry, [a, b, c, 0, 0]) }
+}
+
+/// As [`timed`], with five arguments.
+///
+/// # Safety
+/// As for [`timed`].
+#[must_use]
+pub unsafe fn timed5(entry: usize, args: [usize; 5]) -> Timed {
+    let (before, after, status, value): (u64, u64, isize, usize);
     // SAFETY: a call by the C convention; the caller answers for the arguments.
     unsafe {
         asm!(
@@ -57,14 +72,16 @@ pub unsafe fn timed(entry: usize, args: [usize; 3]) -> Timed {
             "mrs x22, CNTVCT_EL0",
             in("x21") entry,
             inout("x0") args[0] => status,
-            inout("x1") args[1] => _,
+            inout("x1") args[1] => value,
             inout("x2") args[2] => _,
+            inout("x3") args[3] => _,
+            inout("x4") args[4] => _,
             out("x20") before,
             out("x22") after,
             clobber_abi("C"),
         );
     }
-    Timed { before, after, status }
+    Timed { before, after, status, value }
 }
 
 /// Calls an entry, and nothing else: the call's status.
@@ -117,11 +134,60 @@ pub unsafe fn timed_floating(entry: usize, args: [usize; 3]) -> Timed {
             clobber_abi("C"),
         );
     }
-    Timed { before, after, status }
+    Timed { before, after, status, value: 0 }
 }
 
 /// The median, which is the figure; the list is sorted.
 pub fn median(samples: &mut [u64]) -> u64 {
     samples.sort_unstable();
     samples.get(samples.len() / 2).copied().unwrap_or(0)
+}
+
+/// The counter and the kernel's clock (ns) at about one time: the counter is the earlier, by at most what a call of `tick` takes.
+/// `None`: the clock cannot be read.
+#[must_use]
+pub fn offset() -> Option<(u64, u64)> {
+    let from = counter();
+    Some((from, rt::Clock::OWN.time().ok()?.now))
+}
+
+/// Most samples of a figure.
+const SAMPLES: usize = 1000;
+
+/// A figure's samples: least, median, greatest.
+pub struct Spread {
+    samples: [u64; SAMPLES],
+    count: usize,
+}
+
+impl Default for Spread {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Spread {
+    /// None yet.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { samples: [0; SAMPLES], count: 0 }
+    }
+
+    /// One more; further ones than there is room for are left out.
+    pub fn add(&mut self, sample: u64) {
+        if let Some(place) = self.samples.get_mut(self.count) {
+            *place = sample;
+            self.count += 1;
+        }
+    }
+
+    /// Names the three figures.
+    pub fn show(&mut self, name: &str) {
+        let samples = &mut self.samples[..self.count];
+        let middle = median(samples);
+        let (least, greatest) = (samples.first().unwrap_or(&0), samples.last().unwrap_or(&0));
+        rt::println!("figure {name}-min {least} instructions");
+        rt::println!("figure {name} {middle} instructions");
+        rt::println!("figure {name}-max {greatest} instructions");
+    }
 }

@@ -23,6 +23,9 @@ mod channel;
 mod cores;
 mod domain;
 mod end;
+#[cfg(target_os = "none")]
+#[allow(unsafe_code, reason = "a core enters here, and founds the kernels of the others")]
+mod enter;
 mod fiber;
 #[cfg(target_os = "none")]
 #[allow(unsafe_code, reason = "the vectors call in here, and the one kernel is a static")]

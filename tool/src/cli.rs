@@ -264,6 +264,9 @@ pub struct Fuzz {
 /// Arguments of `size`.
 #[derive(Debug, Args)]
 pub struct Size {
+    /// Show where the kernel's bytes come from, and which of them every profile needs
+    #[arg(long)]
+    pub core: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -272,6 +275,11 @@ pub struct Size {
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
+    /// `kernel` (all machines that measure Rumpk), `rumkv`, or a part of the names of machines; without it all
+    pub filter: Option<String>,
+    /// Boot everything twice: figures that differ are an error
+    #[arg(long)]
+    pub twice: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

@@ -21,13 +21,16 @@ const USER_FLAGS: [&str; 5] = [
     "-Clink-arg=-Tnpk.ld",
 ];
 
+/// What the tree is called in programs.
+pub const TREE: &str = "/nexus";
+
 /// Compiler options for a level: no path of this machine may get into a program.
 pub fn flags(workspace: &Workspace, level: Level) -> Result<OsString, Failure> {
     let mut flags = Vec::new();
     // rustc applies the last one that matches, so the folder that may hold the others comes first.
     for (from, to) in [
         (cargo_home()?, "/cargo"),
-        (workspace.root.clone(), "/nexus"),
+        (workspace.root.clone(), TREE),
         (workspace.guest_target(), "/nexus/target"),
         (sysroot(workspace)?.join("lib/rustlib/src/rust"), "/rust"),
     ] {

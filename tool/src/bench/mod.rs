@@ -36,6 +36,32 @@ pub fn profiles(root: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(out)
 }
 
+/// Whether a filter takes the machine `name`: those of RumKV are test kernels at EL1.
+#[must_use]
+pub fn takes(filter: Option<&str>, name: &str) -> bool {
+    let rumkv = name.starts_with("el1-");
+    match filter {
+        None => true,
+        Some("kernel") => !rumkv,
+        Some("rumkv") => rumkv,
+        Some(part) => name.contains(part),
+    }
+}
+
+/// What two runs do not agree on, one line each.
+#[must_use]
+pub fn differences(one: &[Figure], other: &[Figure]) -> Vec<String> {
+    let value = |of: &[Figure], name: &str| of.iter().find(|f| f.name == name).map(|f| f.value);
+    let names: std::collections::BTreeSet<&str> =
+        one.iter().chain(other).map(|f| f.name.as_str()).collect();
+    names
+        .into_iter()
+        .map(|name| (name, value(one, name), value(other, name)))
+        .filter(|(_, a, b)| a != b)
+        .map(|(name, a, b)| format!("{name}: {a:?} and {b:?}"))
+        .collect()
+}
+
 /// Finds figures in what a guest printed. A line that starts as a figure and is none is an error.
 pub fn parse(text: &str) -> Result<Vec<Figure>, Failure> {
     let mut out = Vec::new();

@@ -19,22 +19,20 @@ use crate::workspace::Workspace;
 /// Host time that one machine may take.
 const TIMEOUT: Duration = Duration::from_mins(5);
 
-/// Boots all, prints the table, compares with budgets and history.
+/// Boots all that the filter takes, prints the table, compares with budgets and history.
 pub fn bench(a: &Bench) -> Result<u8, Failure> {
     let workspace = Workspace::find()?;
-    let signing = Signing::development(&workspace)?;
-    let profiles = bench::profiles(&workspace.root)?;
-    let bar = ProgressBar::new(profiles.len() as u64);
-    let mut runs = Runs::new();
-    for path in &profiles {
-        bar.set_message(path.display().to_string());
-        let name = path.file_stem().unwrap_or_default().to_string_lossy();
-        runs.insert(name.to_string(), measure(&workspace, path, &name, &signing)?);
-        bar.inc(1);
+    let figures = boot_all(&workspace, a.filter.as_deref())?;
+    if a.twice {
+        let differ = bench::differences(&figures, &boot_all(&workspace, a.filter.as_deref())?);
+        if !differ.is_empty() {
+            return Err(Failure::new(format!("two runs differ:\n{}", differ.join("\n"))));
+        }
     }
-    bar.finish_and_clear();
-    let figures = run::figures(&runs)?;
-    let rows = budget::compare(&budget::load(&workspace.root)?, Origin::Bench, &figures);
+    let mut rows = budget::compare(&budget::load(&workspace.root)?, Origin::Bench, &figures);
+    if a.filter.is_some() {
+        rows.retain(|r| r.value.is_some());
+    }
     if a.json {
         print_json(&rows)?;
     } else {
@@ -43,6 +41,26 @@ pub fn bench(a: &Bench) -> Result<u8, Failure> {
     let mut problems = budget::problems(&rows);
     problems.extend(against_history(&workspace.root, &figures, a.record.as_deref())?);
     if problems.is_empty() { Ok(0) } else { Err(Failure::new(problems.join("\n"))) }
+}
+
+/// The figures of all machines that the filter takes.
+fn boot_all(workspace: &Workspace, filter: Option<&str>) -> Result<Vec<Figure>, Failure> {
+    let signing = Signing::development(workspace)?;
+    let mut profiles = bench::profiles(&workspace.root)?;
+    profiles.retain(|p| bench::takes(filter, &p.file_stem().unwrap_or_default().to_string_lossy()));
+    if profiles.is_empty() {
+        return Err(Failure::new("no machine under bench/ has that in its name"));
+    }
+    let bar = ProgressBar::new(profiles.len() as u64);
+    let mut runs = Runs::new();
+    for path in &profiles {
+        bar.set_message(path.display().to_string());
+        let name = path.file_stem().unwrap_or_default().to_string_lossy();
+        runs.insert(name.to_string(), measure(workspace, path, &name, &signing)?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    run::figures(&runs)
 }
 
 /// Boots one machine. It must have ended well: a figure of a crash is none. What a name says: in a

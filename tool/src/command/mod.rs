@@ -127,7 +127,17 @@ fn check(a: &Check) -> Result<u8, Failure> {
 }
 
 fn sizes(a: &Size) -> Result<u8, Failure> {
-    let rows = size::all(&Workspace::find()?)?;
+    let workspace = Workspace::find()?;
+    if a.core {
+        let parts = size::of_kernel(&workspace)?;
+        if a.json {
+            print_json(&parts)?;
+        } else {
+            print(size::core::table(&parts))?;
+        }
+        return Ok(0);
+    }
+    let rows = size::all(&workspace)?;
     if a.json {
         print_json(&rows)?;
     } else {

@@ -1,4 +1,5 @@
 //! Sizes: bytes of the images, lines of nexus-boot.
+pub mod core;
 pub mod image;
 pub mod lines;
 
@@ -43,8 +44,20 @@ pub fn figures(
 pub fn all(workspace: &Workspace) -> Result<Vec<Row>, Failure> {
     let names: BTreeSet<String> = MEASURED.map(String::from).into();
     let elves = guest::build(workspace, &names)?;
-    let figures = figures(workspace, &elves)?;
+    let mut figures = figures(workspace, &elves)?;
+    if let Some(elf) = elves.get("rumpk") {
+        // Not with every build: it asks for the line of each instruction.
+        let value = core::total(&core::parts(elf, &workspace.root)?);
+        figures.push(Figure { name: "rumpk-core".into(), value, unit: "bytes".into() });
+    }
     Ok(budget::compare(&budget::load(&workspace.root)?, Origin::Size, &figures))
+}
+
+/// Where the kernel's bytes come from, after building it.
+pub fn of_kernel(workspace: &Workspace) -> Result<Vec<core::Part>, Failure> {
+    let elves = guest::build(workspace, &BTreeSet::from(["rumpk".to_string()]))?;
+    let elf = elves.get("rumpk").ok_or_else(|| Failure::new("rumpk was not built"))?;
+    core::parts(elf, &workspace.root)
 }
 
 /// What every build does: an image over its budget stops it.
