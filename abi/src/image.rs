@@ -102,7 +102,7 @@ record! {
         41 policy: u8,
         /// 0.
         42 zero: u16,
-        /// Quiesce steps that follow this record (none in version 1).
+        /// [`QuiesceStep`]s that follow this record, at most [`QUIESCE_MAX`].
         44 quiesce: u32,
         /// Pledge mask with the spectrum in bits 63:62.
         48 pledge: u64,
@@ -120,5 +120,39 @@ record! {
         88 channels: u32,
         /// 0.
         92 zero2: [u8; 36],
+    }
+}
+
+/// Most quiesce steps of an image.
+pub const QUIESCE_MAX: usize = 8;
+
+/// What a quiesce step does.
+pub mod quiesce {
+    #![allow(missing_docs, reason = "the names are those of the table in docs/abi/image.md")]
+    pub const WRITE: u8 = 0;
+    pub const POLL: u8 = 1;
+    /// Names in the order of the numbers.
+    pub const NAMES: [&str; 2] = ["write", "poll"];
+}
+
+record! {
+    /// One step that brings a device to rest after its driver died.
+    QuiesceStep: 24 {
+        /// [`quiesce`].
+        0 op: u8,
+        /// Which of the service's windows, from 0.
+        1 device: u8,
+        /// 0.
+        2 zero: u16,
+        /// Offset of a 32-bit register in the window, bytes.
+        4 offset: u32,
+        /// POLL: the bits that count.
+        8 mask: u32,
+        /// WRITE: what is written. POLL: what the bits must be.
+        12 value: u32,
+        /// POLL: how long at most, µs.
+        16 within_us: u32,
+        /// 0.
+        20 zero2: u32,
     }
 }

@@ -42,6 +42,10 @@ pub const PANIC_TRAP: u16 = 0x4E58;
 /// Most bytes of last words that the kernel notes, in application records of 32 bytes.
 pub const LAST_WORDS_MAX: usize = 128;
 
+/// STATS class: how the last fiber in place `index` ended, [`PostMortem`]; `Empty` if none did. Of others only for their
+/// parent and for a domain pledged AUDIT.
+pub const CLASS_POSTMORTEM: u32 = 3;
+
 /// States of a fiber.
 pub mod state {
     #![allow(missing_docs, reason = "the names are those of the table in docs/abi/stats.md")]
@@ -51,8 +55,11 @@ pub mod state {
     /// Out of energy until its window ends.
     pub const THROTTLED: u8 = 4;
     pub const ENDED: u8 = 5;
+    /// Faulted too often; waits for its release.
+    pub const QUARANTINED: u8 = 6;
     /// Names; 0 is a free place.
-    pub const NAMES: [&str; 6] = ["free", "ready", "running", "waiting", "throttled", "ended"];
+    pub const NAMES: [&str; 7] =
+        ["free", "ready", "running", "waiting", "throttled", "ended", "quarantined"];
 }
 
 /// Why a fiber ended.
@@ -68,8 +75,10 @@ pub mod end {
     pub const STRIKES: u8 = 7;
     pub const OTHER: u8 = 8;
     pub const PANIC: u8 = 9;
+    /// A child whose policy is to escalate faulted.
+    pub const CHILD: u8 = 10;
     /// Names in the order of the numbers.
-    pub const NAMES: [&str; 10] = [
+    pub const NAMES: [&str; 11] = [
         "runs",
         "exit",
         "killed",
@@ -80,6 +89,7 @@ pub mod end {
         "third strike",
         "other fault",
         "panic",
+        "fault of a child",
     ];
 }
 
@@ -156,6 +166,46 @@ record! {
         0 base: u64,
         /// Length in bytes.
         8 len: u64,
+    }
+}
+
+record! {
+    /// How a fiber ended; kept until another one ends in its place.
+    PostMortem: 256 {
+        /// Number of the fiber; 0: none ended here.
+        0 fiber: u32,
+        /// [`end`].
+        4 cause: u8,
+        /// Number of its last call.
+        5 last_call: u8,
+        /// Slot concerned, 255: none.
+        6 slot: u8,
+        /// What became of its domain: 0 ended, 1 restarted, 2 quarantined.
+        7 fate: u8,
+        /// ns since boot.
+        8 time: u64,
+        /// Program counter.
+        16 pc: u64,
+        /// Stack pointer.
+        24 sp: u64,
+        /// Faulting address, or exit code.
+        32 address: u64,
+        /// Syndrome as the hardware gave it, 0: no trap.
+        40 syndrome: u64,
+        /// Pledge bits that were used and not held.
+        48 pledge: u64,
+        /// Address at which its image lay: what a program counter less this is in its ELF.
+        56 base: u64,
+        /// Blinks of its domain before.
+        64 blinks: u32,
+        /// Bytes of `message`.
+        68 message_len: u32,
+        /// Name of its image or service.
+        72 name: [u8; 32],
+        /// PANIC: what it said.
+        104 message: [u8; 88],
+        /// Registers: on aarch64 x0 to x5, x29, x30.
+        192 registers: [u64; 8],
     }
 }
 

@@ -117,10 +117,10 @@ macro_rules! records {
 records! {
     systable::SysTable, call::WaitEntry, call::Spawn, call::Range, call::Unveil, call::Time,
     call::Energy, call::MapInfo, call::Landed, ring::ProducerHead, ring::ConsumerHead, ring::Slot,
-    ring::Descriptor, image::ImageHeader, image::Segment, image::ImageManifest, prov::ProvRecord, prov::Notice, call::Append,
+    ring::Descriptor, image::ImageHeader, image::Segment, image::ImageManifest, image::QuiesceStep, prov::ProvRecord, prov::Notice, call::Append,
     hypercall::PostMortem, boot::IndexHeader, boot::IndexEntry, boot::CellsHeader, boot::CellRecord,
     boot::Handoff, boot::MemoryRange, boot::CellManifest, boot::Service, boot::Link, boot::Grant,
-    boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::Heap, stats::SystemStats, vfs::Request,
+    boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::PostMortem, stats::Heap, stats::SystemStats, vfs::Request,
     vfs::Answer,
 }
 
@@ -145,6 +145,7 @@ fn every_record_has_its_table() {
 const PRINTED: &[(&str, &[&str], i128)] = &[
     ("call::number", &number::NAMES, 0),
     ("image::policy", &image::policy::NAMES, 0),
+    ("image::quiesce", &image::quiesce::NAMES, 0),
     ("prov::kind", &prov::kind::NAMES, 0),
     ("hypercall::counter", &hypercall::counter::NAMES, 0),
     ("hypercall::cause", &hypercall::cause::NAMES, 1),

@@ -171,7 +171,7 @@ fn spectra() {
 
 #[test]
 fn printed_names() {
-    let lists: [(&[&str], &str); 11] = [
+    let lists: [(&[&str], &str); 12] = [
         (
             &call::number::NAMES,
             "meta exit yield wait spawn send recv map mask grant pledge tick prov",
@@ -180,7 +180,8 @@ fn printed_names() {
         (&pledge::NAMES, "STDIO RPATH WPATH INET EXEC BLOCK DEVICE AUDIT"),
         (&pledge::hard::NAMES, "CONSOLE BLOCK NET BRIDGE OTHER POWER CORES"),
         (&image::policy::NAMES, "never restart escalate"),
-        (&stats::state::NAMES, "free ready running waiting throttled ended"),
+        (&image::quiesce::NAMES, "write poll"),
+        (&stats::state::NAMES, "free ready running waiting throttled ended quarantined"),
         (&hypercall::counter::NAMES, "interrupt hypercall firmware mmio sysreg tlb other"),
         (
             &boot::cell::NAMES,
@@ -208,7 +209,7 @@ fn printed_names() {
         (
             &stats::end::NAMES,
             "runs, exit, killed, page fault, illegal instruction, misaligned access, \
-             pledge violation, third strike, other fault, panic",
+             pledge violation, third strike, other fault, panic, fault of a child",
         ),
     ];
     for (names, want) in phrases {

@@ -69,6 +69,9 @@ pub trait Frame: Clone {
     fn pc(&self) -> u64;
     /// Stack pointer.
     fn sp(&self) -> u64;
+    /// What a post-mortem shows: the first six argument registers, the frame pointer, the return address. The first two
+    /// are the fiber's arguments when it stops by itself.
+    fn registers(&self) -> [u64; 8];
 }
 
 /// Pages for translation tables, taken one after the other from a run that belongs to the domain.
@@ -134,6 +137,10 @@ pub trait Machine: Sized {
     fn zero(&mut self, pa: u64, len: usize) {
         self.bytes_mut(pa, len).fill(0);
     }
+    /// Reads a 32-bit register of a device that the cell was given.
+    fn read_register(&mut self, pa: u64) -> u32;
+    /// Writes such a register.
+    fn write_register(&mut self, pa: u64, value: u32);
     /// Makes code that was written through [`Machine::bytes_mut`] visible to instruction fetch.
     fn sync_code(&mut self, pa: u64, len: usize);
     /// A 32-bit word shared with a fiber or device, read with acquire.

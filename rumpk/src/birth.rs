@@ -77,40 +77,59 @@ impl<M: Machine> Kernel<M> {
     fn give_links(&mut self, place: usize, service: u16) {
         let Some(count) = self.manifest().map(|m| m.link_count()) else { return };
         for index in 0..count {
-            let Some(link) = self.manifest().and_then(|m| m.link(index)) else { continue };
-            for (side, owner, at) in [(0, link.a, link.a_slot), (1, link.b, link.b_slot)] {
-                if owner != service {
-                    continue;
-                }
-                // Channels of the manifest were made at boot, in its order.
-                let attached = self.attach_end(index as u8, side, place as u8, link.pledge as u64);
-                if let Ok(object) = attached {
-                    let cap = self.cap(Kind::CHANNEL, object, verb::ALL, R | W);
-                    self.give(place, at, cap);
-                }
-            }
+            self.give_link(place, service, index);
         }
     }
 
+    /// The ends of one link that are the service's; `false`: none is.
+    pub(crate) fn give_link(&mut self, place: usize, service: u16, index: u16) -> bool {
+        let Some(link) = self.manifest().and_then(|m| m.link(index)) else { return false };
+        let mut found = false;
+        for (side, owner, at) in [(0, link.a, link.a_slot), (1, link.b, link.b_slot)] {
+            if owner != service {
+                continue;
+            }
+            found = true;
+            // Channels of the manifest were made at boot, in its order.
+            let attached = self.attach_end(index as u8, side, place as u8, link.pledge as u64);
+            if let Ok(object) = attached {
+                let cap = self.cap(Kind::CHANNEL, object, verb::ALL, R | W);
+                self.give(place, at, cap);
+            }
+        }
+        found
+    }
+
     fn give_grants(&mut self, place: usize, id: u8, service: &Service) {
-        // MEMORY objects stand at the end of the extent, one after the other.
-        let (base, len) = self.domains[id as usize % DOMAINS].extent;
-        let regions = self.manifest().map_or(0, |m| m.regions(service));
-        let mut region = base + len - regions;
         for index in 0..service.grant_count {
-            let Some(g) = self.manifest().and_then(|m| m.grant(service, index)) else { continue };
+            self.give_grant(place, id, service, index);
+        }
+    }
+
+    /// Where the MEMORY object of grant `index` lies: at the end of the extent, one after the other.
+    fn region_at(&self, id: u8, service: &Service, index: u32) -> u64 {
+        let (base, len) = self.domains[id as usize % DOMAINS].extent;
+        let Some(manifest) = self.manifest() else { return base };
+        let grants = (0..index).filter_map(|i| manifest.grant(service, i));
+        let before: u64 = grants.filter(|g| g.kind == Kind::MEMORY.0).map(|g| region_len(&g)).sum();
+        base + len - manifest.regions(service) + before
+    }
+
+    /// One grant of the manifest.
+    pub(crate) fn give_grant(&mut self, place: usize, id: u8, service: &Service, index: u32) {
+        {
+            let Some(g) = self.manifest().and_then(|m| m.grant(service, index)) else { return };
             let kind = Kind(g.kind);
             let (body, needs) = match kind {
                 Kind::DEVICE => (Body::Device { base: g.a, len: g.b }, pledge::DEVICE),
                 Kind::MEMORY => {
-                    let len = region_len(&g);
-                    region += len;
-                    (Body::Memory { base: region - len, len }, pledge::STDIO)
+                    let base = self.region_at(id, service, index);
+                    (Body::Memory { base, len: region_len(&g) }, pledge::STDIO)
                 }
                 Kind::IRQ => (Body::Irq { intid: g.a as u32 }, pledge::DEVICE),
                 Kind::FIBER => {
                     self.give_fiber(place, g.arg as u16, g.slot, g.verbs);
-                    continue;
+                    return;
                 }
                 Kind::POWER | Kind::AUDIT | Kind::CLOCK => {
                     let object = match kind {
@@ -121,9 +140,9 @@ impl<M: Machine> Kernel<M> {
                     let cap = self.cap(kind, object, g.verbs, g.perms);
                     // One hop from the kernel, whose they are: no service revokes them for the others.
                     self.give(place, g.slot, Cap { depth: 1, ..cap });
-                    continue;
+                    return;
                 }
-                _ => continue,
+                _ => return,
             };
             if kind == Kind::IRQ {
                 self.machine.prepare_interrupt(g.a as u32, g.arg & 1 != 0);
@@ -194,11 +213,13 @@ impl<M: Machine> Kernel<M> {
             let _ = self.fibers[wish.parent as usize].caps.put(wish.channel_slot as usize, cap);
             let cap = self.cap(Kind::CHANNEL, b, verb::ALL, R | W);
             self.give(place, slot::PARENT, cap);
+            let id = self.fibers[place].domain;
+            self.domains[id as usize % DOMAINS].link = channel + 1;
         }
     }
 
     /// Without a console of its own a child speaks through its parent's, which it can neither map nor pass on.
-    fn inherit_console(&mut self, place: usize, parent: u8) {
+    pub(crate) fn inherit_console(&mut self, place: usize, parent: u8) {
         let Some(parent) = self.fibers.get(parent as usize) else { return };
         let ends =
             [slot::CONSOLE_IN, slot::CONSOLE_OUT].map(|at| (at, parent.caps.get(at).copied()));

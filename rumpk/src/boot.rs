@@ -51,6 +51,7 @@ impl<M: Machine> Kernel<M> {
         self.machine = machine;
         self.isolated = application.is_none();
         (self.current, self.domain, self.floating) = (NONE, NONE, NONE);
+        self.culprit = NONE;
         self.next_timer = u64::MAX;
         self.random = handoff.seed;
         self.places = Places::of(handoff);

@@ -11,7 +11,7 @@ use abi::PAGE;
 use abi::boot::virt;
 use abi::call::ARGS_MAX;
 use abi::cap::{R, W, X};
-use abi::image::SEGMENTS_MAX;
+use abi::image::{QuiesceStep, SEGMENTS_MAX};
 use abi::pledge;
 use abi::stats::{end, state};
 use arch::{Frame, Machine, Memory, TablePool};
@@ -29,7 +29,7 @@ const RELOCATIONS_STEP: u64 = 64;
 const MAP_STEP: u64 = 64 * PAGE_LEN;
 
 /// What a domain is made from and where it lies: everything that a Blink needs, decided at spawn.
-#[derive(Clone)]
+#[derive(Clone, Debug)]
 pub struct Layout {
     /// `None`: the application linked with the kernel.
     pub image: Option<Image>,
@@ -43,6 +43,8 @@ pub struct Layout {
     pub regions: u64,
     /// Bytes of the argument block in the first kept page.
     pub args: usize,
+    /// ns of energy per window at birth.
+    pub budget: u64,
     /// Pledge mask at birth.
     pub pledge: u64,
     /// The memory is made for a second or later instance.
@@ -59,6 +61,7 @@ impl Layout {
         stack: 0,
         regions: 0,
         args: 0,
+        budget: 0,
         pledge: 0,
         again: false,
     };
@@ -70,7 +73,7 @@ impl Layout {
     pub fn kept(&self) -> u64 {
         self.tables
     }
-    fn image_at(&self) -> u64 {
+    pub fn image_at(&self) -> u64 {
         self.tables + KEPT_LEN
     }
     fn heap_at(&self) -> u64 {
@@ -103,6 +106,10 @@ impl Layout {
             None if index == segments.len() + 2 => Some((self.regions_at(), self.regions, 0)),
             None => None,
         }
+    }
+    /// Quiesce step `index` of the image.
+    pub fn quiesce(&self, index: usize) -> Option<QuiesceStep> {
+        self.image.as_ref()?.quiesce(index)
     }
     /// Of part `index`: where its first bytes come from in the image, and how many.
     fn source(&self, index: usize) -> (u64, u64) {
@@ -254,12 +261,15 @@ impl<M: Machine> Kernel<M> {
         self.fibers[place].frame = M::Frame::start(entry, args_at, args, self.isolated);
         self.fibers[place].state = state::READY;
         self.domains[id as usize % DOMAINS].ready = 1 << place;
+        if self.domains[id as usize % DOMAINS].layout.again {
+            self.count_blink(id);
+        }
         Step::Then(Phase::None)
     }
 
     /// The domain cannot be made after all: its image says what no tool of ours would.
     fn unfit(&mut self, id: u8) -> Step {
-        self.end_domain(id, end::OTHER, 0);
+        self.end_for_good(id, end::OTHER, 0);
         Step::Replaced
     }
 

@@ -30,6 +30,8 @@ pub struct End {
     pub gone: bool,
     /// The ring is broken: this end is dropped.
     pub broken: bool,
+    /// The peer was told already that another instance comes.
+    pub told: bool,
 }
 
 /// One place of the channel table.
@@ -48,7 +50,8 @@ pub struct Channel {
 }
 
 impl Channel {
-    const END: End = End { object: 0, mapped: 0, holder: 0, far: None, gone: false, broken: false };
+    const END: End =
+        End { object: 0, mapped: 0, holder: 0, far: None, gone: false, broken: false, told: false };
     /// A free place.
     pub const FREE: Self = Self {
         base: 0,
@@ -205,9 +208,12 @@ impl<M: Machine> Kernel<M> {
         let object = self.new_object(Object::new(Body::End { channel, side }, owner, pledge))?;
         let place = &mut self.channels[channel as usize % CHANNELS];
         let end = &mut place.ends[side as usize & 1];
-        place.generation += u32::from(end.object != 0);
-        *end = End { object, mapped: NONE, holder, far: None, gone: false, broken: false };
+        let tell = end.object != 0 && !end.told;
+        *end = End { object, mapped: NONE, holder, ..Channel::END };
         self.publish_end(channel, side, true);
+        if tell {
+            self.announce(channel, side);
+        }
         Ok(object)
     }
 

@@ -1,4 +1,5 @@
 //! A domain: the protection view that the fibers of one image share, and what is scheduled.
+use crate::blink::{Fate, History};
 use crate::build::Layout;
 use crate::job::Job;
 use abi::ring::Slot;
@@ -22,6 +23,12 @@ pub struct Domain<M: Machine> {
     pub space: Option<M::Space>,
     /// What the kernel has to do for it before its fibers run.
     pub job: Job,
+    /// What becomes of it when its instance is taken apart.
+    pub fate: Fate,
+    /// What its instances have in common.
+    pub history: History,
+    /// Channel to its parent, from 1; 0: there is none.
+    pub link: u8,
     /// Where the parts of its extent lie, and what they are made from.
     pub layout: Layout,
     pub pool: TablePool,
@@ -62,6 +69,9 @@ impl<M: Machine> Domain<M> {
     pub const FREE: Self = Self {
         space: None,
         job: Job::NONE,
+        fate: Fate::End,
+        history: History::NONE,
+        link: 0,
         layout: Layout::NONE,
         pool: TablePool { next: 0, end: 0 },
         extent: (0, 0),
@@ -83,6 +93,10 @@ impl<M: Machine> Domain<M> {
         vfs: 0,
     };
 
+    /// Address at which its image lies.
+    pub fn image_base(&self) -> u64 {
+        self.extent.0 + self.layout.image_at()
+    }
     pub fn is_free(&self) -> bool {
         self.extent.1 == 0
     }

@@ -2,6 +2,7 @@
 //!
 //! A domain that ends is frozen at once: none of its fibers runs again. What it owned is then voided and given back by its job
 //! ([`crate::job`]), a bounded piece at a time and at its own expense; its parent hears of it when all of it is free again.
+use crate::blink::Fate;
 use crate::domain::Domain;
 use crate::job::{Phase, Step};
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
@@ -34,31 +35,60 @@ impl<M: Machine> Kernel<M> {
             self.accounts.give_stack(id, len);
         }
         self.blame(place, cause, code);
+        self.record_end(place, Fate::End);
         self.bury(place);
     }
 
     /// Ends a domain with all its fibers: what it owned is void, its peers learn of it, its memory is free, in steps.
-    /// `code`: exit code, or faulting address.
+    /// `code`: exit code, or faulting address. What becomes of the domain then, its policy says ([`crate::blink`]).
     pub(crate) fn end_domain(&mut self, id: u8, cause: u8, code: u64) {
-        if self.is_ending(id) {
+        let domain = &self.domains[id as usize % DOMAINS];
+        // Who is made anew already need not be made anew again.
+        let reborn = domain.layout.again && !domain.job.is_none() && !domain.history.parked;
+        if self.is_ending(id) || (reborn && cause == end::KILLED) {
             return;
         }
+        let fate = self.fate(id, cause);
+        self.end_with(id, cause, code, fate);
+        self.escalate(id, cause);
+    }
+
+    /// Ends a domain whatever its policy says.
+    pub(crate) fn end_for_good(&mut self, id: u8, cause: u8, code: u64) {
+        if self.is_ending(id) {
+            self.domains[id as usize % DOMAINS].fate = Fate::End;
+        } else {
+            self.end_with(id, cause, code, Fate::End);
+        }
+    }
+
+    fn end_with(&mut self, id: u8, cause: u8, code: u64, fate: Fate) {
+        let index = id as usize % DOMAINS;
         self.audit_domain_end(id, cause, code);
-        for place in places(self.domains[id as usize % DOMAINS].fibers) {
+        for place in places(self.domains[index].fibers) {
             self.freeze(place);
             self.blame(place, cause, code);
         }
-        if self.is_init(id) {
+        let (first, culprit) = (self.domains[index].first as usize % FIBERS, self.culprit as usize);
+        if culprit < FIBERS && self.fibers[culprit].domain == id {
+            // The parent knows the first fiber only: it is told where the other one was.
+            self.fibers[first].pc = self.fibers[culprit].pc;
+            self.record_end(culprit, fate);
+        }
+        self.record_end(first, fate);
+        if fate == Fate::End && self.is_init(id) {
             self.no_subject(cause, code);
         }
-        self.domains[id as usize % DOMAINS].ready = 0;
+        let domain = &mut self.domains[index];
+        (domain.ready, domain.fate) = (0, fate);
         self.begin(id, Phase::Release);
     }
 
     /// Whether the domain's end is under way.
     pub(crate) fn is_ending(&self, id: u8) -> bool {
         let phase = self.domains[id as usize % DOMAINS].job.phase;
-        matches!(phase, Phase::Release | Phase::Bury | Phase::Leave)
+        use Phase::{Bury, Clear, Leave, Quiesce, Release};
+        matches!(phase, Release | Bury | Quiesce | Leave | Clear)
     }
 
     /// The fiber does not run any more, and nothing wakes it.
@@ -98,10 +128,15 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn bury_one(&mut self, id: u8) -> Step {
         let domain = &mut self.domains[id as usize % DOMAINS];
         let others = domain.fibers & !(1 << domain.first);
-        let Some(place) = places(others).next() else { return Step::Then(Phase::Leave) };
+        let fate = domain.fate;
+        let Some(place) = places(others).next() else {
+            return Step::Then(Phase::Quiesce);
+        };
         domain.fibers &= !(1 << place);
+        self.record_end(place, fate);
         let (base, len) = core::mem::take(&mut self.fibers[place].stack);
         self.memory.give(base, len);
+        self.accounts.give_stack(id, len);
         self.bury(place);
         Step::More(0)
     }
@@ -146,10 +181,15 @@ impl<M: Machine> Kernel<M> {
         // Its own pages go with its space, and its own fibers wait for nothing any more.
         self.forget_mapping(index, id);
         self.objects[index as usize].waiters &= !self.domains[id as usize % DOMAINS].fibers;
-        if object.owner != id {
+        if object.owner != id || object.body == Body::Kept {
             return false;
         }
         self.unmap_everywhere(index);
+        let fate = self.domains[id as usize % DOMAINS].fate;
+        if fate != Fate::End {
+            self.keep_object(index, id, fate);
+            return true;
+        }
         match object.body {
             Body::End { channel, side } => self.drop_end(channel, side),
             Body::Irq { intid } => self.machine.mask_interrupt(intid, true),
@@ -211,7 +251,7 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    fn is_init(&self, id: u8) -> bool {
+    pub(crate) fn is_init(&self, id: u8) -> bool {
         let service = self.domains[id as usize % DOMAINS].service;
         let manifest = self.manifest();
         manifest.and_then(|m| m.service(service)).is_some_and(|s| s.flags & SERVICE_INIT != 0)

@@ -62,6 +62,8 @@ pub struct Fiber<M: Machine> {
     pub timer_fired: bool,
     /// Children that ended since the last event was taken, by place.
     pub ended: u64,
+    /// Slots whose channel's other side restarted since the last event was taken.
+    pub restarted: u64,
     /// Ends of channels that something was granted to since the last event was taken: bit 2 * channel + side.
     pub offers: [u64; CHANNELS / 32],
     /// The same of children on other cores, counted; which ones stands in their objects.
@@ -85,6 +87,8 @@ pub struct Fiber<M: Machine> {
     /// So many times it gets the FP/SIMD registers without a trap.
     pub eager: u8,
     pub audit: Audit,
+    /// Number of its last call that did not return at once.
+    pub last_call: u8,
 }
 
 impl<M: Machine> Fiber<M> {
@@ -111,6 +115,7 @@ impl<M: Machine> Fiber<M> {
         timer: 0,
         timer_fired: false,
         ended: 0,
+        restarted: 0,
         offers: [0; CHANNELS / 32],
         far_ended: 0,
         asked: Asked::NONE,
@@ -124,6 +129,7 @@ impl<M: Machine> Fiber<M> {
         name: [0; 32],
         eager: 0,
         audit: Audit { next: 0, window_end: 0, written: 0, number: 0, args: [0; 6] },
+        last_call: 0,
     };
 
     pub fn is_free(&self) -> bool {

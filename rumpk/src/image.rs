@@ -1,7 +1,8 @@
 //! Checks a flat image before anything of it is used. It came out of a verified bundle; the check holds all the same.
 use abi::cap::{W, X};
 use abi::image::{
-    ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, MEMORY_MAX, SEGMENTS_MAX, Segment, VERSION,
+    ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, MEMORY_MAX, QUIESCE_MAX, QuiesceStep,
+    SEGMENTS_MAX, Segment, VERSION,
 };
 use abi::{PAGE, pledge};
 
@@ -17,6 +18,7 @@ pub struct Image {
     segments: [Segment; SEGMENTS_MAX],
     count: usize,
     relocations: (usize, usize),
+    quiesce: [QuiesceStep; QUIESCE_MAX],
 }
 
 impl Image {
@@ -52,11 +54,16 @@ impl Image {
             segments,
             count,
             relocations: (head.relocations as usize, relocations),
+            quiesce: steps(bytes, &head, &manifest)?,
         };
         need(image.holds(head.entry, 4, X), "entry outside its code")?;
         Ok(image)
     }
 
+    /// Quiesce step `index`.
+    pub fn quiesce(&self, index: usize) -> Option<QuiesceStep> {
+        (index < self.manifest.quiesce as usize).then(|| self.quiesce.get(index).copied())?
+    }
     pub fn segments(&self) -> &[Segment] {
         &self.segments[..self.count]
     }
@@ -80,6 +87,24 @@ impl Image {
         };
         self.segments().iter().any(|s| has(s) && inside(s))
     }
+}
+
+/// The quiesce steps, which follow the manifest.
+fn steps(
+    bytes: &[u8],
+    head: &ImageHeader,
+    manifest: &ImageManifest,
+) -> Result<[QuiesceStep; QUIESCE_MAX], &'static str> {
+    let mut all = [QuiesceStep::zeroed(); QUIESCE_MAX];
+    let count = manifest.quiesce as usize;
+    let to = all.get_mut(..count).ok_or("number of quiesce steps")?;
+    let len = ImageManifest::SIZE + count * QuiesceStep::SIZE;
+    let table = part(bytes, head.manifest, len)?;
+    for (i, to) in to.iter_mut().enumerate() {
+        let at = ImageManifest::SIZE + i * QuiesceStep::SIZE;
+        *to = QuiesceStep::decode(&table[at..]).ok_or("quiesce steps")?;
+    }
+    Ok(all)
 }
 
 fn part(bytes: &[u8], offset: u32, len: usize) -> Result<&[u8], &'static str> {

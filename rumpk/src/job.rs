@@ -8,8 +8,11 @@
 //! | phase | what it does | next |
 //! |---|---|---|
 //! | Release | voids what the dead instance owned, tells its peers | Bury |
-//! | Bury | its fibers, one a step | Leave, or Space |
+//! | Bury | its fibers, one a step | Quiesce |
+//! | Quiesce | its devices stop | Leave, or Clear |
 //! | Leave | gives memory, energy and places back | none |
+//! | Clear | the tables forget the instance, the reservation stays | Birth; none in quarantine |
+//! | Birth | a CSpace from the manifest | Space |
 //! | Space | an empty translation root | Fill |
 //! | Fill | copies and zeroes memory | Relocate |
 //! | Relocate | adds the base | Map |
@@ -25,7 +28,10 @@ pub enum Phase {
     None = 0,
     Release,
     Bury,
+    Quiesce,
     Leave,
+    Clear,
+    Birth,
     Space,
     Fill,
     Relocate,
@@ -66,6 +72,9 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn begin(&mut self, id: u8, phase: Phase) {
         self.domains[id as usize % DOMAINS].job = Job { phase, at: 0 };
         let now = self.machine.now();
+        // What it was charged for until now counts; who ends does not spin.
+        self.sched.cooperated(id);
+        self.sched.charge(id, 0, now);
         self.sched.wake(id, now);
         self.reconsider |= self.domain == NONE || self.sched.preempts(id, self.domain);
     }
@@ -94,7 +103,10 @@ impl<M: Machine> Kernel<M> {
             Phase::None => return,
             Phase::Release => self.release_some(id, job.at),
             Phase::Bury => self.bury_one(id),
+            Phase::Quiesce => self.quiesce_some(id, job.at),
             Phase::Leave => self.leave_domain(id),
+            Phase::Clear => self.clear_instance(id),
+            Phase::Birth => self.birth_some(id, job.at),
             Phase::Space => self.make_space(id),
             Phase::Fill => self.fill_some(id, job.at),
             Phase::Relocate => self.relocate_some(id, job.at),

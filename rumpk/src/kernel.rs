@@ -9,9 +9,11 @@ use crate::object::{Object, Stop};
 use crate::pair::Pair;
 use crate::parked::Parked;
 use crate::places::Places;
+use crate::postmortem::Scene;
 use crate::quota::Accounts;
 use crate::seal::Seals;
 use abi::call::Error;
+use abi::stats::PostMortem;
 use arch::{CORES, Machine};
 use cap::{Cap, next_epoch};
 use prov::Chain;
@@ -115,6 +117,13 @@ pub struct Kernel<M: Machine> {
     /// State of the random number generator.
     pub(crate) random: [u8; 32],
     pub(crate) isolated: bool,
+    /// Number of the last call.
+    pub(crate) last_call: u8,
+    /// The fiber whose fault is being handled; [`NONE`] if none is, and what was seen of it.
+    pub(crate) culprit: u8,
+    pub(crate) scene: Scene,
+    /// By place: how the last fiber there ended.
+    pub(crate) postmortems: [PostMortem; FIBERS],
 }
 
 impl<M: Machine> Kernel<M> {
@@ -155,6 +164,10 @@ impl<M: Machine> Kernel<M> {
             next_id: 0,
             random: [0; 32],
             isolated: false,
+            last_call: 0,
+            culprit: 0,
+            scene: Scene::NONE,
+            postmortems: [crate::postmortem::NOBODY; FIBERS],
         }
     }
 
@@ -179,7 +192,7 @@ impl<M: Machine> Kernel<M> {
         let cap = *self.fiber().caps.get(slot)?;
         let object = &self.objects[cap.object as usize % OBJECTS];
         let now = if cap.expiry == abi::cap::NEVER { 0 } else { self.machine.now() };
-        cap.check(object.epoch, now)?;
+        cap.check(object.epoch, now).map_err(|error| self.void(slot, error))?;
         if object.pledge & !self.domain().pledge != 0 {
             return Err(Stop::Violation);
         }
@@ -195,7 +208,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Takes a free object and gives it a new epoch.
     pub(crate) fn new_object(&mut self, object: Object) -> Result<u32, Error> {
-        let index = self.objects.iter().position(Object::is_free).ok_or(Error::Full)?;
+        let index = self.objects.iter().position(|o| o.is_free_for(object.owner));
+        let index = index.ok_or(Error::Full)?;
         let epoch = next_epoch(self.objects[index].epoch);
         self.objects[index] = Object { epoch, ..object };
         Ok(index as u32)

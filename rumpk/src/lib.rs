@@ -16,10 +16,12 @@
 mod archive;
 mod audit;
 mod birth;
+mod blink;
 pub mod boot;
 mod build;
 mod call;
 mod channel;
+mod checkpoint;
 mod cores;
 mod domain;
 mod end;
@@ -42,7 +44,10 @@ mod pair;
 mod panic_record;
 mod parked;
 mod places;
+mod postmortem;
+mod quiesce;
 mod quota;
+mod restarted;
 mod schedule;
 mod seal;
 mod spawn;
@@ -55,6 +60,8 @@ pub use panic_record::record;
 
 #[cfg(test)]
 mod audit_tests;
+#[cfg(test)]
+mod blink_tests;
 #[cfg(test)]
 mod fuzz_calls;
 #[cfg(test)]

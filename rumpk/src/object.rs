@@ -48,6 +48,8 @@ pub enum Body {
     Fiber {
         place: u8,
     },
+    /// Nothing now: its owner's next instance will need a place.
+    Kept,
     /// Something whose home is another core.
     Far(Far),
 }
@@ -144,6 +146,10 @@ impl Object {
 
     pub fn new(body: Body, owner: u8, pledge: u64) -> Self {
         Self { body, owner, pledge, ..Self::FREE }
+    }
+    /// Free, or kept for this owner's next instance.
+    pub fn is_free_for(&self, owner: u8) -> bool {
+        self.is_free() || (self.body == Body::Kept && self.owner == owner)
     }
     pub fn is_free(&self) -> bool {
         self.body == Body::Free

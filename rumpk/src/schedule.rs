@@ -120,8 +120,13 @@ impl<M: Machine> Kernel<M> {
             2 if spectrum > 0 => {
                 // Lower is always allowed.
                 let _ = self.sched.set_spectrum(id, spectrum - 1);
+                self.domains[id as usize % DOMAINS].history.lost += 1;
             }
-            3 => self.end_domain(id, abi::stats::end::STRIKES, 0),
+            3 => {
+                self.witness(crate::postmortem::Scene::NONE);
+                self.end_domain(id, abi::stats::end::STRIKES, 0);
+                self.culprit = NONE;
+            }
             _ => {}
         }
     }

@@ -174,7 +174,8 @@ impl<M: Machine> Kernel<M> {
             Err(Stop::Error(error)) => (error as isize, 0),
             Err(Stop::Later) => return false,
             Err(Stop::Violation) => {
-                self.finish(Err(Stop::Violation));
+                let slot = args[0];
+                self.finish(Err(Stop::Violation), slot);
                 return false;
             }
         };

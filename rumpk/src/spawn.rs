@@ -123,6 +123,7 @@ impl<M: Machine> Kernel<M> {
             bytes,
             pledge,
             regions: service.as_ref().map_or(0, |(_, s)| manifest.regions(s)),
+            budget: budget_ns,
             ..Layout::NONE
         };
         layout.tables = tables_len(layout.extent_len());

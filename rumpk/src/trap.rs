@@ -1,7 +1,8 @@
 //! Everything that stops a fiber but a call.
-use crate::kernel::{FIBERS, Kernel};
+use crate::kernel::{FIBERS, Kernel, NONE};
+use crate::postmortem::Scene;
 use abi::stats::{end, state};
-use arch::{Frame, Machine, Trap};
+use arch::{Machine, Trap};
 
 /// After a trap for the FP/SIMD registers a fiber gets them this often without one: a program that uses them mostly goes on.
 const EAGER: u8 = 8;
@@ -18,14 +19,15 @@ impl<M: Machine> Kernel<M> {
                 let place = self.current as usize % FIBERS;
                 return &mut self.fibers[place].frame;
             }
-            Trap::Fault { cause, address, .. } => {
+            Trap::Fault { cause, address, syndrome } => {
                 self.counters.faults += 1;
-                let place = self.current as usize % FIBERS;
-                self.fibers[place].pc = self.fibers[place].frame.pc();
+                self.witness(Scene { syndrome, ..Scene::NONE });
                 if cause == end::PANIC {
+                    self.keep_message();
                     self.last_words();
                 }
                 self.end_domain(self.domain, cause, address);
+                self.culprit = NONE;
             }
         }
         self.schedule()

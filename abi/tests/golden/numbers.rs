@@ -76,6 +76,7 @@ numbers! { IMAGES:
     image::ARCH_RISCV64 = 2, image::ARCH_X86_64 = 3, image::KIND_NPK = 0, image::KIND_NPL = 1,
     image::SEGMENTS_MAX = 8, image::MEMORY_MAX = 0x0400_0000,
     image::policy::NEVER = 0, image::policy::RESTART = 1, image::policy::ESCALATE = 2,
+    image::QUIESCE_MAX = 8, image::quiesce::WRITE = 0, image::quiesce::POLL = 1,
 }
 
 numbers! { PROVCHAIN:
@@ -143,14 +144,14 @@ numbers! { BOOT:
 
 numbers! { STATS:
     stats::event::CHILD_ENDED = 0, stats::event::RESTARTED = 1, stats::event::CAPABILITY = 2,
-    stats::CLASS_SYSTEM = 0, stats::CLASS_FIBER = 1, stats::CLASS_HEAP = 2,
+    stats::CLASS_SYSTEM = 0, stats::CLASS_FIBER = 1, stats::CLASS_HEAP = 2, stats::CLASS_POSTMORTEM = 3,
     stats::PANIC_TRAP = 0x4E58, stats::LAST_WORDS_MAX = 128,
     stats::state::READY = 1, stats::state::RUNNING = 2, stats::state::WAITING = 3,
-    stats::state::THROTTLED = 4, stats::state::ENDED = 5,
+    stats::state::THROTTLED = 4, stats::state::ENDED = 5, stats::state::QUARANTINED = 6,
     stats::end::RUNS = 0, stats::end::EXIT = 1, stats::end::KILLED = 2,
     stats::end::PAGE_FAULT = 3, stats::end::ILLEGAL = 4, stats::end::ALIGNMENT = 5,
     stats::end::PLEDGE = 6, stats::end::STRIKES = 7, stats::end::OTHER = 8,
-    stats::end::PANIC = 9,
+    stats::end::PANIC = 9, stats::end::CHILD = 10,
 }
 
 numbers! { VFS:

@@ -105,6 +105,10 @@ record_goldens! {
     segment: image::Segment 32 {
         0 addr u64, 8 mem_len u64, 16 offset u32, 20 file_len u32, 24 perms u32, 28 zero u32,
     }
+    quiesce_step: image::QuiesceStep 24 {
+        0 op u8, 1 device u8, 2 zero u16, 4 offset u32, 8 mask u32, 12 value u32, 16 within_us u32,
+        20 zero2 u32,
+    }
     image_manifest: image::ImageManifest 128 {
         0 magic u32, 4 version u32, 8 name [u8; 32], 40 kind u8, 41 policy u8, 42 zero u16,
         44 quiesce u32, 48 pledge u64, 56 energy u64, 64 stack u64, 72 heap u64, 80 fibers u32,
@@ -175,6 +179,11 @@ record_goldens! {
         0 fiber u32, 4 end u8, 5 zero [u8; 3], 8 code u64, 16 pc u64, 24 time u64, 32 name [u8; 16],
     }
     heap: stats::Heap 16 { 0 base u64, 8 len u64 }
+    fiber_post_mortem: stats::PostMortem 256 {
+        0 fiber u32, 4 cause u8, 5 last_call u8, 6 slot u8, 7 fate u8, 8 time u64, 16 pc u64, 24 sp u64,
+        32 address u64, 40 syndrome u64, 48 pledge u64, 56 base u64, 64 blinks u32,
+        68 message_len u32, 72 name [u8; 32], 104 message [u8; 88], 192 registers [u64; 8],
+    }
     system_stats: stats::SystemStats 128 {
         0 ram u64, 8 free u64, 16 largest u64, 24 kernel u64, 32 fibers u32, 36 domains u32,
         40 timer_interrupts u64, 48 device_interrupts u64, 56 calls u64, 64 switches u64,

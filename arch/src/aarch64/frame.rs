@@ -59,6 +59,12 @@ impl crate::contract::Frame for Frame {
     fn sp(&self) -> u64 {
         self.sp
     }
+    fn registers(&self) -> [u64; 8] {
+        let mut shown = [0; 8];
+        shown[..6].copy_from_slice(&self.x[..6]);
+        (shown[6], shown[7]) = (self.x[29], self.x[30]);
+        shown
+    }
 }
 
 /// Both routines take the address of `fpcr` in a frame; q0 to q31 follow at `gap` bytes from it.

@@ -29,6 +29,8 @@ const ATTR_DEVICE: u64 = 0;
 const ATTR_NORMAL: u64 = 1;
 const ATTR_UNCACHED: u64 = 2;
 const BLOCK_2M: u64 = 2 << 20;
+/// Where the gigabyte of devices, the board's first, ends.
+pub const DEVICES_END: u64 = 1 << 30;
 /// Entries of a table.
 const ENTRIES: u64 = 512;
 
@@ -151,10 +153,12 @@ pub fn kernel_tables(base: u64, len: u64) {
         };
         t.image.0[(pa >> 12 & 511) as usize] = page;
     }
-    // Distributor and redistributors: one 2 MB block of device memory at 0x0800_0000.
+    // The board's first gigabyte is devices: the interrupt controller, and those whose drivers die.
     let gic = abi::boot::virt::GICD & !(BLOCK_2M - 1);
-    t.devices.0[(gic >> 21 & 511) as usize] =
-        gic | bit::VALID | bit::ACCESSED | bit::PXN | bit::UXN | (ATTR_DEVICE * bit::ATTR);
+    for (index, block) in t.devices.0.iter_mut().enumerate() {
+        let pa = (gic >> 30 << 30) + index as u64 * BLOCK_2M;
+        *block = pa | bit::VALID | bit::ACCESSED | bit::PXN | bit::UXN | (ATTR_DEVICE * bit::ATTR);
+    }
     t.root.0[(base >> 30) as usize] = table_at(&raw const t.ram);
     t.root.0[(gic >> 30) as usize] = table_at(&raw const t.devices);
     barrier!("dsb ish");

@@ -167,6 +167,15 @@ impl Aarch64 {
     }
 }
 
+/// A time that is never reached: 146 years, ns.
+const NEVER_NS: u64 = 1 << 62;
+
+/// Where the kernel sees a device's register.
+fn register(pa: u64) -> *mut u32 {
+    assert!(pa.is_multiple_of(4) && pa < mmu::DEVICES_END, "no register of a device: {pa:#x}");
+    (LINEAR + pa) as *mut u32
+}
+
 impl Machine for Aarch64 {
     type Frame = Frame;
     type Space = Space;
@@ -194,7 +203,8 @@ impl Machine for Aarch64 {
             return;
         }
         self.timer_at = at;
-        if at == u64::MAX {
+        // Longer than any uptime: the comparator is signed in part of what emulates it.
+        if at >= NEVER_NS {
             write!("CNTV_CTL_EL0", 0);
         } else {
             write!("CNTV_CVAL_EL0", self.time.ticks(at));
@@ -257,6 +267,14 @@ impl Machine for Aarch64 {
         assert!(from.abs_diff(to) >= len as u64, "overlapping copy");
         let (from, to) = (self.pointer(from, len), self.pointer(to, len));
         bulk::copy(from, to, len);
+    }
+    fn read_register(&mut self, pa: u64) -> u32 {
+        // SAFETY: an aligned register of the gigabyte of devices, which is mapped as such.
+        unsafe { register(pa).read_volatile() }
+    }
+    fn write_register(&mut self, pa: u64, value: u32) {
+        // SAFETY: as above.
+        unsafe { register(pa).write_volatile(value) };
     }
     fn zero(&mut self, pa: u64, len: usize) {
         bulk::zero(self.pointer(pa, len), len);

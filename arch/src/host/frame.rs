@@ -43,4 +43,9 @@ impl crate::contract::Frame for Frame {
     fn sp(&self) -> u64 {
         self.sp
     }
+    fn registers(&self) -> [u64; 8] {
+        let mut shown = [0; 8];
+        shown[..3].copy_from_slice(&self.x);
+        shown
+    }
 }

@@ -45,6 +45,8 @@ pub struct Host {
     floating_allowed: bool,
     current: usize,
     random: Option<u64>,
+    /// Registers of devices that are not modelled: what was written last.
+    pub registers: std::collections::BTreeMap<u64, u32>,
     /// Cores that were called.
     calls: u8,
     called: bool,
@@ -162,6 +164,7 @@ impl Machine for Host {
         floating_allowed: false,
         current: 0,
         random: Some(1),
+        registers: std::collections::BTreeMap::new(),
         calls: 0,
         called: false,
     };
@@ -223,6 +226,12 @@ impl Machine for Host {
         assert!(from.abs_diff(to) >= len as u64, "overlapping copy");
         let from = self.ram.bytes(from, len).to_vec();
         self.bytes_mut(to, len).copy_from_slice(&from);
+    }
+    fn read_register(&mut self, pa: u64) -> u32 {
+        self.registers.get(&pa).copied().unwrap_or(0)
+    }
+    fn write_register(&mut self, pa: u64, value: u32) {
+        self.registers.insert(pa, value);
     }
     fn sync_code(&mut self, pa: u64, len: usize) {
         let _ = self.ram.bytes(pa, len);

@@ -2,7 +2,8 @@
 use abi::call::{MapInfo, meta, want};
 use abi::cap::{R, W};
 use abi::ring::{INLINE_MAX, Slot};
-use ring::{Consumer, Producer};
+use core::sync::atomic::Ordering;
+use ring::{Consumer, Memory, Producer, Word};
 
 use crate::memory::Area;
 use crate::shared::Shared;
@@ -167,6 +168,38 @@ impl Ends {
         let popped = self.consumer.pop_header(&self.rx)?;
         self.due |= popped.must_ring;
         Ok((popped.header.kind, popped.header.arg))
+    }
+
+    /// Copies the next message and leaves it in the ring until [`Ends::done`]: an instance that ends before it has
+    /// served the request leaves it to the next one.
+    pub fn peek(&mut self) -> Result<Slot> {
+        self.consumer.peek(&self.rx)
+    }
+
+    /// Frees the message last looked at.
+    pub fn done(&mut self) {
+        self.due |= self.consumer.advance(&self.rx);
+    }
+
+    /// Index of the next message to be sent (`sends`) or received, for notes that belong to it.
+    pub fn index(&self, sends: bool) -> u32 {
+        let (ring, word) = if sends { (&self.tx, Word::Write) } else { (&self.rx, Word::Read) };
+        ring.load_relaxed(word)
+    }
+
+    /// A word that the next instance of this side finds again, of [`crate::shared::NOTES`] for each direction. The peer
+    /// can read it; 0 past the last one.
+    pub fn note(&self, sends: bool, index: usize) -> u32 {
+        let ring = if sends { &self.tx } else { &self.rx };
+        ring.note(sends, index).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// Keeps such a word.
+    pub fn keep(&self, sends: bool, index: usize, value: u32) {
+        let ring = if sends { &self.tx } else { &self.rx };
+        if let Some(word) = ring.note(sends, index) {
+            word.store(value, Ordering::Release);
+        }
     }
 
     /// Free slots towards the peer.

@@ -9,9 +9,11 @@ use core::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use abi::call::want;
 use abi::cap::slot;
 use abi::ring::INLINE_MAX;
+use abi::stats::event::RESTARTED;
 use abi::vfs::{CONSOLE_DATA, CONSOLE_SYNC};
 
 use crate::channel::{Channel, message, payload};
+use crate::object::next_event;
 use crate::pl011::{self, Pl011};
 use crate::{Clock, Error, Irq, Result, sys, wait};
 
@@ -103,13 +105,32 @@ fn read_device(device: &Pl011, buf: &mut [u8; READ_MAX]) -> Result {
     }
 }
 
+/// Takes the events of restarted channels until that of `slot`, which is valid again then. `false`: nothing is to be expected.
+///
+/// Only where the capability itself is void: a peer that merely went leaves no such event, and the others are not ours to
+/// take. The kernel gives restarts out first.
+fn revive(slot: u8) -> bool {
+    let void = wait::found(slot, want::READABLE | want::WRITABLE, Some(0)) == Err(Error::Gone);
+    while void && let Ok(event) = next_event() {
+        if event.kind == RESTARTED && event.source == u32::from(slot) {
+            return true;
+        }
+    }
+    false
+}
+
 /// Prints all bytes; waits while the ring is full.
 pub fn write(bytes: &[u8]) -> Result<()> {
     if let Some(device) = device() {
         return write_device(&device, bytes);
     }
     for part in bytes.chunks(INLINE_MAX) {
-        Channel(slot::CONSOLE_OUT).send(&message(CONSOLE_DATA, 0, part)?)?;
+        let part = message(CONSOLE_DATA, 0, part)?;
+        while let Err(error) = Channel(slot::CONSOLE_OUT).send(&part) {
+            if error != Error::Gone || !revive(slot::CONSOLE_OUT) {
+                return Err(error);
+            }
+        }
         // Who prints faster than its energy lasts is throttled for it, not struck.
         sys::yield_();
     }
@@ -123,7 +144,10 @@ pub fn read(buf: &mut [u8; READ_MAX]) -> Result {
     }
     loop {
         match try_read(buf) {
-            Err(Error::Empty) => wait::one(slot::CONSOLE_IN, want::READABLE, None)?,
+            Err(Error::Empty) => match wait::one(slot::CONSOLE_IN, want::READABLE, None) {
+                Err(Error::Gone) if revive(slot::CONSOLE_IN) => {}
+                other => other?,
+            },
             other => return other,
         }
     }
@@ -132,7 +156,10 @@ pub fn read(buf: &mut [u8; READ_MAX]) -> Result {
 /// Reads what there is in the console channel: 1 to [`READ_MAX`] bytes, or [`Error::Empty`].
 pub fn try_read(buf: &mut [u8; READ_MAX]) -> Result {
     loop {
-        let got = Channel(slot::CONSOLE_IN).try_recv()?;
+        let got = match Channel(slot::CONSOLE_IN).try_recv() {
+            Err(Error::Gone) if revive(slot::CONSOLE_IN) => continue,
+            other => other?,
+        };
         let bytes = payload(&got);
         if got.kind == CONSOLE_DATA && !bytes.is_empty() {
             buf[..bytes.len()].copy_from_slice(bytes);

@@ -8,6 +8,10 @@ use abi::ring::{INLINE_MAX, SLOT_LEN, SLOTS_OFFSET};
 use ring::{Memory, Word};
 
 const WORDS: usize = SLOT_LEN / 8;
+/// Words of a part before its slots; the protocol uses the first two.
+const HEAD: usize = SLOTS_OFFSET / 4;
+/// Words that a side may keep for its next instance in each part that it writes.
+pub const NOTES: usize = HEAD - 2;
 
 /// One slot, as aligned as the contract places it.
 #[derive(Debug)]
@@ -19,8 +23,8 @@ const _: () = assert!(size_of::<Line>() == SLOT_LEN && SLOTS_OFFSET.is_multiple_
 /// One ring in shared memory.
 #[derive(Clone, Copy, Debug)]
 pub struct Shared {
-    p: &'static [AtomicU32; 2],
-    c: &'static [AtomicU32; 2],
+    p: &'static [AtomicU32; HEAD],
+    c: &'static [AtomicU32; HEAD],
     slots: &'static [Line],
 }
 
@@ -36,8 +40,8 @@ impl Shared {
             return None;
         }
         let (p, c) = (p as usize, c as usize);
-        let head = core::ptr::with_exposed_provenance::<[AtomicU32; 2]>(p);
-        let tail = core::ptr::with_exposed_provenance::<[AtomicU32; 2]>(c);
+        let head = core::ptr::with_exposed_provenance::<[AtomicU32; HEAD]>(p);
+        let tail = core::ptr::with_exposed_provenance::<[AtomicU32; HEAD]>(c);
         let first = core::ptr::with_exposed_provenance::<Line>(p + SLOTS_OFFSET);
         // SAFETY: mapped, aligned to 64, not null; atomics only.
         let head = unsafe { head.as_ref() }?;
@@ -52,6 +56,11 @@ impl Shared {
     fn word(&self, word: Word) -> &AtomicU32 {
         let part = if word.in_p() { self.p } else { self.c };
         &part[word.offset() / 4]
+    }
+
+    /// A word behind the indices: of part P for the side that produces, of part C for the one that consumes.
+    pub fn note(&self, produces: bool, index: usize) -> Option<&AtomicU32> {
+        if produces { self.p } else { self.c }.get(2 + index)
     }
 
     /// A slot as four pairs of words: one instruction moves a pair where the machine has such
@@ -118,12 +127,12 @@ impl Memory for Shared {
 
 #[cfg(test)]
 mod tests {
-    use super::{AtomicU32, AtomicU64, INLINE_MAX, Line, Shared, WORDS};
+    use super::{AtomicU32, AtomicU64, HEAD, INLINE_MAX, Line, Shared, WORDS};
     use crate::channel::message;
     use ring::{Consumer, Producer};
 
     fn leaked(slots: usize) -> Shared {
-        let part = || Box::leak(Box::new([const { AtomicU32::new(0) }; 2]));
+        let part = || Box::leak(Box::new([const { AtomicU32::new(0) }; HEAD]));
         let slots: Vec<Line> =
             (0..slots).map(|_| Line([const { AtomicU64::new(0) }; WORDS])).collect();
         Shared { p: part(), c: part(), slots: Vec::leak(slots) }

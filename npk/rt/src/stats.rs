@@ -3,7 +3,8 @@ use core::fmt;
 
 use abi::call::meta;
 use abi::stats::{
-    CLASS_FIBER, CLASS_HEAP, CLASS_SYSTEM, FiberEnd, FiberStats, Heap, SystemStats, end,
+    CLASS_FIBER, CLASS_HEAP, CLASS_POSTMORTEM, CLASS_SYSTEM, FiberEnd, FiberStats, Heap,
+    PostMortem, SystemStats, end,
 };
 
 use crate::{Error, Result, sys};
@@ -21,7 +22,7 @@ pub fn own() -> Result<FiberStats> {
     FiberStats::decode(&*buf).ok_or(Error::NotReady)
 }
 
-fn ask(class: u32, index: u32, buf: &mut sys::Aligned<128>) -> Result {
+fn ask<const N: usize>(class: u32, index: u32, buf: &mut sys::Aligned<N>) -> Result {
     buf[..4].copy_from_slice(&class.to_le_bytes());
     buf[4..8].copy_from_slice(&index.to_le_bytes());
     sys::meta(meta::STATS, &mut **buf)
@@ -59,6 +60,24 @@ pub fn fibers() -> impl Iterator<Item = FiberStats> {
             place += 1;
             match answer {
                 Ok(_) => return FiberStats::decode(&*buf),
+                Err(Error::Empty | Error::Denied) => {}
+                Err(_) => return None,
+            }
+        }
+        None
+    })
+}
+
+/// How the last fiber of each place ended; of others only for a domain pledged AUDIT.
+pub fn postmortems() -> impl Iterator<Item = PostMortem> {
+    let mut place = 0;
+    core::iter::from_fn(move || {
+        while place < PLACES_MAX {
+            let mut buf = sys::Aligned::<{ PostMortem::SIZE }>::ZERO;
+            let answer = ask(CLASS_POSTMORTEM, place, &mut buf);
+            place += 1;
+            match answer {
+                Ok(_) => return PostMortem::decode(&*buf),
                 Err(Error::Empty | Error::Denied) => {}
                 Err(_) => return None,
             }

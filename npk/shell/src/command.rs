@@ -25,8 +25,9 @@ const fn about(
 }
 
 /// All commands, in the order of the alphabet.
-pub const COMMANDS: [About; 14] = [
+pub const COMMANDS: [About; 16] = [
     about("audit", "[NUMBER|head|export [NUMBER]]", (0, 2), "show the audit chain"),
+    about("blink", "NAME|NUMBER", (1, 1), "end and restart a fiber"),
     about("cat", "FILE...", (1, MANY), "print files"),
     about("clear", "", (0, 0), "clear the screen"),
     about("echo", "[WORD...]", (0, MANY), "print words"),
@@ -40,6 +41,7 @@ pub const COMMANDS: [About; 14] = [
     about("run", "NAME [ARGUMENT...] [&]", (1, MANY), "run an image of /Boot/bin or a service"),
     about("uptime", "", (0, 0), "time since boot"),
     about("wait", "", (0, 0), "wait for what runs in the background"),
+    about("why", "NAME|NUMBER", (1, 1), "how a fiber ended last"),
 ];
 
 /// What a line asks for.
@@ -48,6 +50,7 @@ pub const COMMANDS: [About; 14] = [
 pub enum Command {
     Nothing,
     Audit,
+    Blink,
     Cat,
     Clear,
     Echo,
@@ -61,11 +64,13 @@ pub enum Command {
     Run,
     Uptime,
     Wait,
+    Why,
 }
 
 /// In the order of [`COMMANDS`].
 const ORDER: [Command; COMMANDS.len()] = [
     Command::Audit,
+    Command::Blink,
     Command::Cat,
     Command::Clear,
     Command::Echo,
@@ -79,6 +84,7 @@ const ORDER: [Command; COMMANDS.len()] = [
     Command::Run,
     Command::Uptime,
     Command::Wait,
+    Command::Why,
 ];
 
 /// Why a line asks for nothing that can be done.

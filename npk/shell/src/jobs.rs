@@ -128,6 +128,20 @@ impl Jobs {
         }
     }
 
+    /// Restarts a child, or a fiber that the manifest lets the shell restart, by name or number.
+    pub fn blink(&mut self, what: &str) {
+        let found = self.child(what).or_else(|| granted(what));
+        match found.map(Fiber::blink) {
+            Some(Ok(())) => {}
+            Some(Err(Error::BadSlot)) => println!("blink: {what}: not permitted"),
+            Some(Err(e)) => println!("blink: {what}: {}", rt::start::describe(e)),
+            None if fibers().any(|s| is(what, s.fiber, &s.name)) => {
+                println!("blink: {what}: not permitted");
+            }
+            None => println!("blink: {what}: not found"),
+        }
+    }
+
     fn child(&self, what: &str) -> Option<Fiber> {
         let mut jobs = self.jobs.iter().flatten();
         jobs.find(|j| is(what, j.number, &j.name)).map(|j| j.fiber)

@@ -8,6 +8,7 @@ mod complete;
 mod files;
 mod jobs;
 pub mod show;
+pub mod why;
 pub mod words;
 
 use abi::call::{Error, want};
@@ -131,6 +132,8 @@ impl Shell {
                     println!("{number:5} {line}");
                 }
             }
+            Command::Blink => words.from(1).for_each(|what| self.jobs.blink(what)),
+            Command::Why => words.from(1).for_each(why::tell),
             Command::Kill => words.from(1).for_each(|what| self.jobs.kill(what)),
             Command::Ls if words.len() == 1 => files::list("/"),
             Command::Ls => words.from(1).for_each(files::list),

@@ -29,8 +29,7 @@ impl fmt::Display for Time {
 }
 
 /// Head of the table that [`Fiber`] fills.
-pub const FIBER_HEAD: &str =
-    "   NO NAME             STATE     SPECTRUM ENERGY/BUDGET STRIKES MISSED   MEMORY       TIME";
+pub const FIBER_HEAD: &str = "   NO NAME             STATE     SPECTRUM ENERGY/BUDGET STRIKES MISSED BLINKS   MEMORY       TIME";
 
 /// A line of `ps`: energy in J, memory in KB, time in ms.
 pub struct Fiber<'a>(pub &'a FiberStats);
@@ -58,7 +57,7 @@ impl fmt::Display for Fiber<'_> {
             write!(f, "{:6}/{:<6} ", s.energy_left, s.energy_budget)?;
         }
         let (memory, us) = (s.memory / 1024, s.time / 1000);
-        write!(f, "{:7} {:6} {memory:7}K ", s.strikes, s.missed)?;
+        write!(f, "{:7} {:6} {:6} {memory:7}K ", s.strikes, s.missed, s.blinks)?;
         write!(f, "{:6}.{:03}", us / 1000, us % 1000)?;
         if s.end == end::RUNS {
             return Ok(());

@@ -32,8 +32,18 @@ pub trait Port {
 pub trait Client {
     /// Puts a message towards the client: `Full`, `Gone`.
     fn push(&mut self, slot: &Slot) -> Result<()>;
-    /// Takes a message of the client: `Empty`, `Gone`.
-    fn pop(&mut self) -> Result<Slot>;
+    /// Looks at the client's next message and leaves it there: `Empty`, `Gone`.
+    fn peek(&mut self) -> Result<Slot>;
+    /// Frees the message last looked at.
+    fn done(&mut self);
+    /// Bytes of the message that [`Client::peek`] gives that left already; survives the driver.
+    fn sent(&self) -> usize;
+    /// Notes how many have.
+    fn keep_sent(&mut self, bytes: usize);
+    /// Bytes on their way to the client that no message holds yet, and their number; survive the driver.
+    fn received(&self) -> ([u8; INLINE_MAX], usize);
+    /// Adds one at place `at`.
+    fn keep_received(&mut self, at: usize, byte: u8);
     /// Announces sleep until the client sent something; `false`: it has.
     fn sleep_for_message(&mut self) -> bool;
     /// Announces sleep until the client has room; `false`: it has.
@@ -64,8 +74,36 @@ impl Client for Ends {
     fn push(&mut self, slot: &Slot) -> Result<()> {
         Self::push(self, slot)
     }
-    fn pop(&mut self) -> Result<Slot> {
-        Self::pop(self)
+    fn peek(&mut self) -> Result<Slot> {
+        Self::peek(self)
+    }
+    fn done(&mut self) {
+        Self::done(self);
+    }
+    fn sent(&self) -> usize {
+        let note = self.note(false, 0);
+        if note >> 16 == self.index(false) & 0xFFFF { note as usize & 0xFFFF } else { 0 }
+    }
+    fn keep_sent(&mut self, bytes: usize) {
+        self.keep(false, 0, (self.index(false) << 16) | bytes as u32);
+    }
+    fn received(&self) -> ([u8; INLINE_MAX], usize) {
+        let mut bytes = [0; INLINE_MAX];
+        let note = self.note(true, 0);
+        if note >> 16 != self.index(true) & 0xFFFF {
+            // They belong to a message that is out.
+            return (bytes, 0);
+        }
+        for (index, four) in bytes.as_chunks_mut().0.iter_mut().enumerate() {
+            *four = self.note(true, 1 + index).to_le_bytes();
+        }
+        (bytes, (note as usize & 0xFFFF).min(INLINE_MAX))
+    }
+    fn keep_received(&mut self, at: usize, byte: u8) {
+        let (index, shift) = (1 + at / 4, at % 4 * 8);
+        let word = self.note(true, index) & !(0xFF << shift) | u32::from(byte) << shift;
+        self.keep(true, index, word);
+        self.keep(true, 0, (self.index(true) << 16) | (at as u32 + 1));
     }
     fn sleep_for_message(&mut self) -> bool {
         Self::sleep_for_message(self)
@@ -98,6 +136,12 @@ impl Staged {
     fn is_empty(&self) -> bool {
         self.from == self.to
     }
+    /// Adds a byte that came for `client`, here and where the next instance finds it.
+    fn add(&mut self, byte: u8, client: &mut impl Client) {
+        client.keep_received(self.to, byte);
+        self.bytes[self.to] = byte;
+        self.to += 1;
+    }
 }
 
 /// What has to happen before there is something to do again, besides what the clients and the
@@ -120,6 +164,8 @@ pub struct Driver<P, C> {
     pub outputs: [Option<C>; CLIENTS],
     received: Staged,
     transmitting: Staged,
+    /// Output whose message is being transmitted.
+    speaker: usize,
     /// Output whose turn it is.
     turn: usize,
     /// A client waits until everything has left: which, and the argument of its message.
@@ -138,8 +184,21 @@ impl<P: Port, C: Client> Driver<P, C> {
             outputs: [const { None }; CLIENTS],
             received,
             transmitting: Staged::EMPTY,
+            speaker: 0,
             turn: 0,
             sync: None,
+        }
+    }
+
+    /// Goes on where an earlier instance stopped: what it had taken from the device comes before what this one found
+    /// there.
+    pub fn resume(&mut self) {
+        let Some(client) = self.inputs.iter_mut().flatten().next() else { return };
+        let (bytes, len) = client.received();
+        let early = self.received;
+        self.received = Staged { bytes, from: 0, to: len };
+        for &byte in &early.bytes[..early.to.min(INLINE_MAX - len)] {
+            self.received.add(byte, client);
         }
     }
 
@@ -156,7 +215,8 @@ impl<P: Port, C: Client> Driver<P, C> {
                 break;
             }
         }
-        self.port.interrupts(self.received.is_empty(), !self.transmitting.is_empty());
+        let reader = self.inputs.iter().any(Option::is_some);
+        self.port.interrupts(reader && self.received.is_empty(), !self.transmitting.is_empty());
         if self.sync.is_some() { Next::Drain } else { Next::Wait }
     }
 
@@ -164,13 +224,15 @@ impl<P: Port, C: Client> Driver<P, C> {
     fn receive(&mut self) -> bool {
         let mut moved = false;
         let staged = &mut self.received;
+        // With nobody there the bytes are best kept by the device.
+        let Some(place) = self.inputs.iter_mut().find(|c| c.is_some()) else { return moved };
+        let Some(client) = place else { return moved };
         if staged.is_empty() {
             *staged = Staged::EMPTY;
-            while let Some(place) = staged.bytes.get_mut(staged.to)
+            while staged.to < INLINE_MAX
                 && let Some(byte) = self.port.get()
             {
-                *place = byte;
-                staged.to += 1;
+                staged.add(byte, client);
                 moved = true;
                 if ENDS.contains(&byte) {
                     break;
@@ -180,8 +242,6 @@ impl<P: Port, C: Client> Driver<P, C> {
         if staged.is_empty() {
             return moved;
         }
-        let Some(place) = self.inputs.iter_mut().find(|c| c.is_some()) else { return moved };
-        let Some(client) = place else { return moved };
         let sent = message(CONSOLE_DATA, 0, &staged.bytes[..staged.to]);
         match sent.and_then(|m| client.push(&m)) {
             Ok(()) => {
@@ -202,15 +262,30 @@ impl<P: Port, C: Client> Driver<P, C> {
         if let Some((client, arg)) = self.sync {
             return self.synchronized(client, arg);
         }
-        if self.transmitting.is_empty() && !self.next_message() {
+        if self.transmitting.to == 0 && !self.next_message() {
             return false;
         }
+        if self.transmitting.to == 0 {
+            // A message without bytes, which is dealt with.
+            return true;
+        }
         let staged = &mut self.transmitting;
+        let Some(client) = &mut self.outputs[self.speaker] else {
+            *staged = Staged::EMPTY;
+            return true;
+        };
         let before = staged.from;
         while staged.from < staged.to && self.port.put(staged.bytes[staged.from]) {
             staged.from += 1;
+            client.keep_sent(staged.from);
         }
-        staged.from > before || staged.is_empty()
+        if staged.is_empty() {
+            // Freed only now: what has not left is the next instance's to send.
+            client.done();
+            *staged = Staged::EMPTY;
+            return true;
+        }
+        staged.from > before
     }
 
     /// Takes the next message in turn; `false`: nobody has one.
@@ -219,9 +294,11 @@ impl<P: Port, C: Client> Driver<P, C> {
             let index = self.turn;
             self.turn = (self.turn + 1) % CLIENTS;
             let Some(client) = &mut self.outputs[index] else { continue };
-            match client.pop() {
-                Ok(slot) if slot.kind == CONSOLE_DATA && slot.flags == 0 => {
+            match client.peek() {
+                Ok(slot) if slot.kind == CONSOLE_DATA && slot.flags == 0 && slot.len > 0 => {
                     self.transmitting = Staged::of(&slot);
+                    self.transmitting.from = client.sent().min(self.transmitting.to);
+                    self.speaker = index;
                     return true;
                 }
                 Ok(slot) if slot.kind == CONSOLE_SYNC => {
@@ -229,7 +306,10 @@ impl<P: Port, C: Client> Driver<P, C> {
                     return true;
                 }
                 // A kind of a later version: nothing to do for it.
-                Ok(_) => return true,
+                Ok(_) => {
+                    client.done();
+                    return true;
+                }
                 Err(Error::Empty) => {}
                 Err(_) => self.outputs[index] = None,
             }
@@ -247,6 +327,7 @@ impl<P: Port, C: Client> Driver<P, C> {
             {
                 // A client that does not take its answers has no use for another one.
                 let _ = client.push(&answer);
+                client.done();
             }
         }
         idle

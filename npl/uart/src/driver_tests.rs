@@ -48,6 +48,9 @@ struct Peer {
     from_client: VecDeque<Slot>,
     slots: usize,
     broken: bool,
+    /// What survives a driver.
+    sent: usize,
+    received: Vec<u8>,
     asleep: (bool, bool),
 }
 
@@ -58,13 +61,33 @@ impl Client for Peer {
             () if self.to_client.len() == self.slots => Err(Error::Full),
             () => {
                 self.to_client.push_back(*slot);
+                self.received.clear();
                 Ok(())
             }
         }
     }
-    fn pop(&mut self) -> rt::Result<Slot> {
+    fn peek(&mut self) -> rt::Result<Slot> {
         let empty = if self.broken { Error::Gone } else { Error::Empty };
-        self.from_client.pop_front().ok_or(empty)
+        self.from_client.front().copied().ok_or(empty)
+    }
+    fn done(&mut self) {
+        self.from_client.pop_front();
+        self.sent = 0;
+    }
+    fn sent(&self) -> usize {
+        self.sent
+    }
+    fn keep_sent(&mut self, bytes: usize) {
+        self.sent = bytes;
+    }
+    fn received(&self) -> ([u8; 48], usize) {
+        let mut bytes = [0; 48];
+        bytes[..self.received.len()].copy_from_slice(&self.received);
+        (bytes, self.received.len())
+    }
+    fn keep_received(&mut self, at: usize, byte: u8) {
+        self.received.truncate(at);
+        self.received.push(byte);
     }
     fn sleep_for_message(&mut self) -> bool {
         self.asleep.0 = self.from_client.is_empty() && !self.broken;
@@ -96,6 +119,7 @@ fn text(slots: &VecDeque<Slot>) -> Vec<u8> {
 fn what_was_received_before_comes_first() {
     let mut d = Driver::new(Device::default(), b"ab");
     d.inputs[0] = peer(4);
+    d.resume();
     d.port.incoming.extend(b"cd");
     assert_eq!(d.run(), Next::Wait);
     assert_eq!(text(&d.inputs[0].as_ref().unwrap().to_client), b"abcd");
@@ -221,6 +245,7 @@ enum Step {
     Read,
     Print(usize, Vec<u8>),
     Shift(usize),
+    Die,
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -230,11 +255,20 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Read),
         (0..CLIENTS, bytes()).prop_map(|(client, b)| Step::Print(client, b)),
         (0..64usize).prop_map(Step::Shift),
+        Just(Step::Die),
     ]
 }
 
+/// The driver died and another one has the same device and channels.
+fn reborn(old: Driver<Device, Peer>) -> Driver<Device, Peer> {
+    let mut new = Driver::new(old.port, &[]);
+    (new.inputs, new.outputs) = (old.inputs, old.outputs);
+    new.resume();
+    new
+}
+
 proptest! {
-    /// Whatever the order of things, all that came arrives, and of each client's bytes none is
+    /// Whatever the order of things, and however often the driver dies between its steps, all that came arrives, and of each client's bytes none is
     /// lost, doubled or out of order.
     #[test]
     fn nothing_is_lost(steps in proptest::collection::vec(step(), 1..80), depth in 1usize..33) {
@@ -266,6 +300,7 @@ proptest! {
                     queue.push_back(message(CONSOLE_DATA, 0, &bytes).unwrap());
                 }
                 Step::Shift(n) => d.port.shift(n),
+                Step::Die => d = reborn(d),
             }
             d.run();
         }

@@ -11,6 +11,7 @@ pub mod driver;
 use abi::call::want;
 use abi::cap::{Kind, slot};
 use abi::ring::well_known::{CONSOLE_IN, CONSOLE_OUT};
+use abi::stats::event::RESTARTED;
 use driver::{CLIENTS, Driver, Next};
 use rt::channel::Ends;
 use rt::pl011::{DRAIN_NS, EARLY_MAX, Pl011};
@@ -37,6 +38,7 @@ pub fn main() -> usize {
     let mut driver = Driver::new(port, &early[..len]);
     driver.inputs = clients(CONSOLE_IN);
     driver.outputs = clients(CONSOLE_OUT);
+    driver.resume();
     serve(&mut driver, Irq(line.slot))
 }
 
@@ -64,17 +66,24 @@ fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
             Ok(_) | Err(rt::Error::TimedOut) => {}
             Err(_) => return NO_WAIT,
         }
-        for place in driver.inputs.iter_mut().chain(&mut driver.outputs) {
-            // DEAD alone: the capability is void. With another bit: the peer went, and may come
-            // back.
-            let dead = place.as_ref().is_some_and(|c| list.got(c.slot()) == want::DEAD);
-            if dead {
-                *place = None;
+        // Taken, so that the channels of a client that was restarted can be rung again.
+        let mut restarted = 0u64;
+        if list.got(slot::EVENTS) != 0 {
+            while let Ok(event) = object::next_event() {
+                if event.kind == RESTARTED {
+                    restarted |= 1 << (event.source % 64);
+                }
             }
         }
-        // Taken, so that the channels of a client that was restarted can be rung again.
-        if list.got(slot::EVENTS) != 0 {
-            while object::next_event().is_ok() {}
+        for place in driver.inputs.iter_mut().chain(&mut driver.outputs) {
+            // DEAD alone: the capability is void, for good if its peer was not restarted. With another bit: the peer
+            // went, and may come back.
+            let dead = |c: &Ends| {
+                list.got(c.slot()) == want::DEAD && restarted & 1 << (c.slot() % 64) == 0
+            };
+            if place.as_ref().is_some_and(dead) {
+                *place = None;
+            }
         }
         interrupted = list.got(irq.0) & want::EVENT != 0;
     }

@@ -119,6 +119,36 @@ impl Harmonic {
         Ok(())
     }
 
+    /// Goes up again to what a domain was admitted with, after it had gone down. `NoEnergy` if that does not fit beside the
+    /// others any more; `BadCall` for a spectrum that there is not.
+    pub fn restore(&mut self, id: u8, params: Params, now: u64) -> Result<(), Error> {
+        params.check()?;
+        if self.present & bit(id) == 0 {
+            return Err(Error::NotFound);
+        }
+        let mut load = Load::default();
+        // What children hold of it is not its own to promise again.
+        let held = self.at(id).budget as u64;
+        let promised = if held == 0 { params.promised() } else { held };
+        load.include(params.spectrum, promised);
+        for other in ids(self.present & !bit(id)) {
+            load.include(self.at(other).spectrum, self.at(other).budget as u64);
+        }
+        load.check()?;
+        let old = *self.at(id);
+        let s = usize::from(old.spectrum & 3);
+        self.ready[s] &= !bit(id);
+        self.throttled[s] &= !bit(id);
+        let mut new = Domain::new(params.spectrum, promised);
+        (new.strikes, new.clean_from, new.missed) = (old.strikes, old.clean_from, old.missed);
+        // Nothing is left of the old window: the new one begins now.
+        new.deadline = if params.spectrum == VOID { u64::MAX } else { now + new.window() };
+        *self.at_mut(id) = new;
+        self.enlist(id);
+        self.update_response();
+        Ok(())
+    }
+
     /// Forgets the strikes: released through the domain's FIBER capability.
     pub fn forgive(&mut self, id: u8) {
         let domain = self.at_mut(id);

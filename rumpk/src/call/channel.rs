@@ -46,9 +46,8 @@ impl<M: Machine> Kernel<M> {
             }
             (Body::Fiber { place }, op::FIBER_KILL) => self.kill(place as usize),
             (Body::Far(far), _) => self.operate_far(far.home, far.kind, operation),
-            (Body::Fiber { .. }, op::FIBER_BLINK | op::FIBER_RELEASE) => {
-                Err(Error::Unsupported.into())
-            }
+            (Body::Fiber { place }, op::FIBER_BLINK) => self.blink(place as usize),
+            (Body::Fiber { place }, op::FIBER_RELEASE) => self.release(place as usize),
             (Body::Single(_), op::POWER_OFF | op::POWER_RESET) if object == single::POWER => {
                 self.power(operation)
             }
@@ -86,13 +85,18 @@ impl<M: Machine> Kernel<M> {
         self.sched.refund(self.domain, back);
     }
 
-    fn kill(&mut self, place: usize) -> Answer {
-        let fiber = &mut self.fibers[place % FIBERS];
+    /// Ends a fiber, by the policy of its domain if it is the first one of it. In quarantine: for good.
+    pub(crate) fn kill(&mut self, place: usize) -> Answer {
+        let fiber = &self.fibers[place % FIBERS];
         if fiber.state == state::ENDED {
             return Err(Error::Gone.into());
         }
         let own = self.current as usize == place || self.domain == fiber.domain;
-        self.end_fiber(place, end::KILLED, 0);
+        if fiber.state == state::QUARANTINED {
+            self.end_for_good(fiber.domain, end::KILLED, 0);
+        } else {
+            self.end_fiber(place, end::KILLED, 0);
+        }
         let alive = self.fiber().is_alive() && self.current != crate::kernel::NONE;
         if own && !alive { Err(Stop::Later) } else { Ok(0) }
     }
@@ -163,7 +167,7 @@ impl<M: Machine> Kernel<M> {
         Ok(Slot { kind: 0, flags: 0, len: 48, arg: 0, payload: what.encode() })
     }
 
-    fn take_event(&mut self) -> Result<Slot, Stop> {
+    fn take_child_ended(&mut self) -> Option<Event> {
         let ended = self.fiber().ended;
         let source = if ended != 0 {
             let place = ended.trailing_zeros() as usize;
@@ -174,11 +178,19 @@ impl<M: Machine> Kernel<M> {
         {
             id
         } else {
-            return self.take_offer().ok_or(Error::Empty.into());
+            return None;
         };
         let mut what = Event::zeroed();
         (what.kind, what.count) = (event::CHILD_ENDED, 1);
         what.source = source;
+        Some(what)
+    }
+
+    fn take_event(&mut self) -> Result<Slot, Stop> {
+        // Restarts first: who finds its channel dead takes them until it lives, and no other event with them.
+        let Some(what) = self.take_restarted().or_else(|| self.take_child_ended()) else {
+            return self.take_offer().ok_or(Error::Empty.into());
+        };
         let mut payload = [0; INLINE_MAX];
         payload[..Event::SIZE].copy_from_slice(&what.encode());
         Ok(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })

@@ -3,7 +3,9 @@ use crate::cores::{Asked, Note, Use};
 use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body};
 use abi::call::{Error, meta};
-use abi::stats::{CLASS_FIBER, CLASS_HEAP, CLASS_SYSTEM, FiberStats, Heap, SystemStats, state};
+use abi::stats::{
+    CLASS_FIBER, CLASS_HEAP, CLASS_POSTMORTEM, CLASS_SYSTEM, FiberStats, Heap, SystemStats, state,
+};
 use abi::systable::{ABI_MAJOR, ABI_MINOR};
 use abi::{cap::Kind, pledge};
 use arch::{Machine, UserAddr};
@@ -101,6 +103,7 @@ impl<M: Machine> Kernel<M> {
                 let whole = self.stats_record(class, index, &mut record)?;
                 self.answer_with(buf, len, &record[..whole])
             }
+            CLASS_POSTMORTEM => self.postmortem(index, buf, len),
             _ => Err(Error::NotFound.into()),
         }
     }
@@ -166,6 +169,7 @@ impl<M: Machine> Kernel<M> {
             stats.memory = domain.extent.1;
             stats.missed = self.sched.missed(id);
             stats.strikes = self.sched.strikes(id) as u32;
+            stats.blinks = domain.history.blinks;
             if fiber.state == state::READY && self.sched.is_throttled(id) {
                 stats.state = state::THROTTLED;
             }

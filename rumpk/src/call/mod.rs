@@ -13,8 +13,9 @@ mod tick;
 mod vfs;
 mod wait;
 
-use crate::kernel::{Kernel, OBJECTS};
+use crate::kernel::{Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, Stop};
+use crate::postmortem::Scene;
 use abi::call::{COST_J, Error, Range, number as n};
 use abi::cap::verb;
 use abi::stats::{end, state};
@@ -61,6 +62,7 @@ impl<M: Machine> Kernel<M> {
     #[inline(always)]
     pub fn call(&mut self, number: usize, args: &Args) -> Return {
         self.counters.calls += 1;
+        self.last_call = number as u8;
         let Some(&cost) = COST_NS.get(number) else {
             return Return::of(Err(Error::BadCall));
         };
@@ -69,7 +71,7 @@ impl<M: Machine> Kernel<M> {
         let answer = self.handle(number, args);
         match answer {
             Ok(value) if solvent && !self.reconsider => Return { status: 0, value },
-            answer => self.finish(answer),
+            answer => self.finish(answer, args[0]),
         }
     }
 
@@ -116,14 +118,22 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The less common ends of a call.
-    pub(crate) fn finish(&mut self, answer: Answer) -> Return {
+    pub(crate) fn finish(&mut self, answer: Answer, slot: usize) -> Return {
         let result = match answer {
             Ok(value) => Ok(value),
             Err(Stop::Error(error)) => Err(error),
-            Err(Stop::Later) => return Return::LATER,
+            Err(Stop::Later) => {
+                if self.current != NONE {
+                    self.fiber_mut().last_call = self.last_call;
+                }
+                return Return::LATER;
+            }
             Err(Stop::Violation) => {
                 self.counters.faults += 1;
+                self.witness(Scene { slot: slot as u8, ..Scene::NONE });
+                self.scene.pledge = self.needed(slot) & !self.domain().pledge;
                 self.end_domain(self.domain, end::PLEDGE, 0);
+                self.culprit = NONE;
                 return Return::LATER;
             }
         };

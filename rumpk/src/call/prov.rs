@@ -26,8 +26,12 @@ impl<M: Machine> Kernel<M> {
             prov_op::APPEND => verb::SEND,
             prov_op::READ => verb::RECV,
             prov_op::SAVE | prov_op::LOAD => {
-                self.lookup(slot)?;
-                return Err(Error::Unsupported.into());
+                let own = self.lookup(slot)?.object == single::SELF;
+                return match op {
+                    _ if !own => Err(Error::BadCall.into()),
+                    prov_op::SAVE => self.save_checkpoint(buf, len),
+                    _ => self.load_checkpoint(buf, len),
+                };
             }
             _ => return Err(Error::BadCall.into()),
         };

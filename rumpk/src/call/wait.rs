@@ -167,7 +167,7 @@ impl<M: Machine> Kernel<M> {
             }
             Body::Single(_) if cap.object == single::EVENTS => {
                 let fiber = &self.fibers[place];
-                fiber.ended != 0
+                fiber.ended | fiber.restarted != 0
                     || fiber.far_ended != 0
                     || fiber.offers.iter().any(|&ends| ends != 0)
             }

@@ -127,6 +127,19 @@ impl Veil {
         self.locked = true;
     }
 
+    /// What the domain was born with: what it unveiled itself, and its lock, are gone.
+    #[must_use]
+    pub fn reborn(&self) -> Self {
+        let mut born = Self::new();
+        born.bound = self.bound;
+        for &entry in self.entries().iter().filter(|e| e.bound) {
+            // They fitted before.
+            let _ = born.add(self.path(entry), entry.perms, true);
+        }
+        born.settle();
+        born
+    }
+
     /// What a child begins with: it sees no more than this domain, and may unveil inside of it.
     #[must_use]
     pub fn inherited(&self) -> Self {

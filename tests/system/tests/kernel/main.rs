@@ -3,6 +3,7 @@
 
 mod audit;
 mod authors;
+mod blink;
 mod campaign;
 mod capabilities;
 mod energy;

@@ -1,0 +1,83 @@
+//! Faults and restarts on whole machines: storms of crashes, the console while its driver dies, what the shell tells.
+use std::time::Duration;
+
+use system::session::{answers, profile, script};
+use system::{Boot, built, expect_exit};
+
+/// The number behind `before` in the first line that has it.
+fn number(text: &str, before: &str) -> u64 {
+    let rest = text.split(before).nth(1).unwrap_or_else(|| panic!("no `{before}` in\n{text}"));
+    let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+    digits.parse().unwrap_or_else(|_| panic!("no number behind `{before}` in\n{text}"))
+}
+
+fn storm(name: &str, timeout: Duration) {
+    let outcome = Boot::of(&built(&profile(name))).counted().timeout(timeout).run();
+    let text = outcome.text();
+    expect_exit(&outcome, 0);
+    for line in text.lines().filter(|l| l.starts_with("storm: ")) {
+        println!("{line}");
+    }
+    let verdict = "storm: started true, wrong 0, late false, leak false, quarantine true";
+    assert!(text.contains(verdict), "{text}");
+    // Under 2 ms at p99.9, and the fiber beside it keeps its window.
+    assert!(number(&text, "p99.9 ") < 2_000_000, "{text}");
+    assert!(number(&text, "worst wake beside it ") < 2_000_000, "{text}");
+}
+
+#[test]
+fn a_thousand_crashes_cost_nobody_anything() {
+    storm("blink", Duration::from_mins(5));
+}
+
+#[test]
+fn what_is_typed_comes_back_while_the_driver_dies() {
+    let typed: Vec<u8> = (0..10_000u32).map(|i| b'!' + (i * 7 % 90) as u8).collect();
+    let outcome = Boot::of(&built(&profile("console-storm"))).counted().script(typed.clone()).run();
+    let text = outcome.text();
+    expect_exit(&outcome, 0);
+    let after = text.split("echo: ready").nth(1).unwrap_or_else(|| panic!("{text}"));
+    let (back, told) = after.split_once("echo: worst gap").unwrap_or_else(|| panic!("{text}"));
+    let back: Vec<u8> = back.bytes().filter(|b| !b.is_ascii_whitespace()).collect();
+    println!("echo: worst gap{}", told.lines().next().unwrap_or_default());
+    let differs = back.iter().zip(&typed).position(|(a, b)| a != b);
+    if let Some(at) = differs {
+        let part = |b: &[u8]| {
+            String::from_utf8_lossy(&b[at.saturating_sub(60)..b.len().min(at + 120)]).into_owned()
+        };
+        println!("typed {}", part(&typed));
+        println!("back  {}", part(&back));
+    }
+    assert!(back == typed, "{} of {} bytes, first other one {differs:?}", back.len(), typed.len());
+    // Those of the killer and no other: who slanders the driver achieves nothing.
+    assert_eq!(number(told, ", blinks "), 20, "{told}");
+}
+
+#[test]
+fn the_shell_restarts_the_console_and_tells_why_a_program_ended() {
+    let commands = [
+        "blink uart",
+        "ps",
+        "run touch read 0x10",
+        "why touch",
+        "why nobody",
+        "kill uart",
+        "echo still here",
+        "poweroff",
+    ];
+    let outcome =
+        Boot::of(&built(&profile("guests-micro"))).counted().script(script(commands)).run();
+    expect_exit(&outcome, 0);
+    let all = answers(&outcome);
+    let of = |command: &str| {
+        let found = all.iter().find(|a| a.command == command);
+        found.unwrap_or_else(|| panic!("{command}: {}", outcome.text())).text()
+    };
+    let ps = of("ps");
+    let uart = ps.lines().find(|l| l.contains(" uart ")).unwrap_or_else(|| panic!("{ps}"));
+    assert!(uart.split_whitespace().any(|w| w == "1"), "blinks: {ps}");
+    assert!(of("why touch").contains("page fault at 0x10"), "{}", of("why touch"));
+    assert!(of("why touch").contains("touch+0x"), "{}", of("why touch"));
+    assert!(of("why nobody").contains("nothing is known"), "{}", of("why nobody"));
+    assert_eq!(of("echo still here"), "still here");
+}
