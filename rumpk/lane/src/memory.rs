@@ -14,6 +14,7 @@ pub struct Shared {
 impl Shared {
     /// An empty lane.
     #[must_use]
+    #[allow(clippy::large_stack_arrays, reason = "evaluated by the compiler into a static")]
     #[allow(clippy::new_without_default, reason = "evaluated by the compiler into a static")]
     pub const fn new() -> Self {
         Self {

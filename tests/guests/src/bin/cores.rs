@@ -1,4 +1,4 @@
-//! `cores echo`, `cores ask N`, `cores spawn N`, `cores sleep`: what domains on different cores do with each other.
+//! `cores echo`, `cores ask N`, `cores spawn N`, `cores sleep`, `cores pause`: what domains on different cores do with each other.
 //!
 //! `echo` answers what `ask` asks through a channel of the manifest that both have mapped. `spawn` starts itself as
 //! `cores child` where the kernel puts it, with a channel, talks to it, lets every other one end by itself and kills the
@@ -17,6 +17,7 @@ kind "npk"
 spectrum "void"
 pledge "STDIO" "EXEC" "AUDIT"
 stack "16K"
+channels 4
 "#);
 
 /// The channel between `echo` and `ask`.
@@ -37,6 +38,7 @@ fn main() -> usize {
         Some("spawn") => spawn(count),
         Some("child") => child(),
         Some("sleep") => rt::Clock::OWN.sleep_until(u64::MAX),
+        Some("pause") => rt::Clock::OWN.sleep_until(rt::Clock::OWN.now() + PATIENCE),
         _ => Err(rt::Error::BadCall),
     };
     match done {

@@ -35,7 +35,7 @@ cell "cores" {{
         fiber "uart"
         power
         audit
-        children memory="24M" places=200
+        children memory="24M" places=64
     }}
 {services}}}
 "#,
@@ -68,7 +68,7 @@ fn the_shell_comes_up_on_one_two_and_four_cores() {
         let sleeper = format!(
             "    service \"sleeper\" {{ image \"cores\"; auto; spectrum \"void\"; pledge \"STDIO\"; core {last}; args \"sleep\"; }}\n"
         );
-        let text = boot(which, &sleeper, "ps\npoweroff\n").text();
+        let text = boot(which, &sleeper, "run cores pause\nps\npoweroff\n").text();
         for name in ["uart", "init", "shell"] {
             assert!(text.contains(name), "{which}: no {name} in:\n{text}");
         }
