@@ -169,7 +169,7 @@ impl Cores {
 
     /// What must be as before when everybody who came has gone: free memory, and places in use.
     fn free(&self) -> Vec<(u64, [usize; 4])> {
-        let of = |k: &Box<Kernel<Host>>| {
+        let of = |k: &Kernel<Host>| {
             let used = [
                 k.fibers.iter().filter(|f| !f.is_free()).count(),
                 k.domains.iter().filter(|d| !d.is_free()).count(),
@@ -178,7 +178,7 @@ impl Cores {
             ];
             (k.memory.free().0, used)
         };
-        self.0.iter().map(of).collect()
+        self.0.iter().map(|k| of(k)).collect()
     }
 }
 
