@@ -144,7 +144,7 @@ impl Aarch64 {
     }
 
     /// The machine that this core settled with.
-    #[inline(always)]
+    #[inline]
     #[must_use]
     pub fn here() -> *mut Self {
         core::ptr::with_exposed_provenance_mut(read!("TPIDR_EL1") as usize)
