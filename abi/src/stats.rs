@@ -42,7 +42,7 @@ pub const PANIC_TRAP: u16 = 0x4E58;
 /// Most bytes of last words that the kernel notes, in application records of 32 bytes.
 pub const LAST_WORDS_MAX: usize = 128;
 
-/// STATS class: how the last fiber in place `index` ended, [`PostMortem`]; `Empty` if none did. Of others only for their
+/// STATS class: how the last fiber in place `index` ended, [`FiberPostMortem`]; `Empty` if none did. Of others only for their
 /// parent and for a domain pledged AUDIT.
 pub const CLASS_POSTMORTEM: u32 = 3;
 
@@ -171,7 +171,7 @@ record! {
 
 record! {
     /// How a fiber ended; kept until another one ends in its place.
-    PostMortem: 256 {
+    FiberPostMortem: 256 {
         /// Number of the fiber; 0: none ended here.
         0 fiber: u32,
         /// [`end`].

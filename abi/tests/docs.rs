@@ -120,7 +120,7 @@ records! {
     ring::Descriptor, image::ImageHeader, image::Segment, image::ImageManifest, image::QuiesceStep, prov::ProvRecord, prov::Notice, call::Append,
     hypercall::PostMortem, boot::IndexHeader, boot::IndexEntry, boot::CellsHeader, boot::CellRecord,
     boot::Handoff, boot::MemoryRange, boot::CellManifest, boot::Service, boot::Link, boot::Grant,
-    boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::PostMortem, stats::Heap, stats::SystemStats, vfs::Request,
+    boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::FiberPostMortem, stats::Heap, stats::SystemStats, vfs::Request,
     vfs::Answer,
 }
 

@@ -425,6 +425,10 @@ enum nx_error {
 #define NX_IMAGE_POLICY_NEVER 0
 #define NX_IMAGE_POLICY_RESTART 1
 #define NX_IMAGE_POLICY_ESCALATE 2
+/* Most quiesce steps of an image. */
+#define NX_IMAGE_QUIESCE_MAX 8
+#define NX_IMAGE_QUIESCE_WRITE 0
+#define NX_IMAGE_QUIESCE_POLL 1
 /* Bytes of a page, the grain of every mapping. */
 #define NX_LIB_PAGE 4096
 /* Console, own memory, time. */
@@ -509,12 +513,17 @@ enum nx_error {
 #define NX_STATS_PANIC_TRAP 20056
 /* Most bytes of last words that the kernel notes, in application records of 32 bytes. */
 #define NX_STATS_LAST_WORDS_MAX 128
+/* STATS class: how the last fiber in place index ended, FiberPostMortem; Empty if none did.
+ * Of others only for their parent and for a domain pledged AUDIT. */
+#define NX_STATS_CLASS_POSTMORTEM 3
 #define NX_STATS_STATE_READY 1
 #define NX_STATS_STATE_RUNNING 2
 #define NX_STATS_STATE_WAITING 3
 /* Out of energy until its window ends. */
 #define NX_STATS_STATE_THROTTLED 4
 #define NX_STATS_STATE_ENDED 5
+/* Faulted too often; waits for its release. */
+#define NX_STATS_STATE_QUARANTINED 6
 #define NX_STATS_END_RUNS 0
 #define NX_STATS_END_EXIT 1
 #define NX_STATS_END_KILLED 2
@@ -525,6 +534,8 @@ enum nx_error {
 #define NX_STATS_END_STRIKES 7
 #define NX_STATS_END_OTHER 8
 #define NX_STATS_END_PANIC 9
+/* A child whose policy is to escalate faulted. */
+#define NX_STATS_END_CHILD 10
 /* "NXUS" in ASCII, most significant byte first. */
 #define NX_SYSTABLE_MAGIC 0x4E585553u
 /* Major version of the contract; a program refuses another. */
@@ -1282,7 +1293,7 @@ struct nx_image_manifest {
     uint8_t policy;
     /* 0. */
     uint16_t zero;
-    /* Quiesce steps that follow this record (none in version 1). */
+    /* QuiesceSteps that follow this record, at most QUIESCE_MAX. */
     uint32_t quiesce;
     /* Pledge mask with the spectrum in bits 63:62. */
     uint64_t pledge;
@@ -1318,6 +1329,35 @@ _Static_assert(offsetof(struct nx_image_manifest, fibers) == 80, "fibers");
 _Static_assert(offsetof(struct nx_image_manifest, devices) == 84, "devices");
 _Static_assert(offsetof(struct nx_image_manifest, channels) == 88, "channels");
 _Static_assert(offsetof(struct nx_image_manifest, zero2) == 92, "zero2");
+
+/* One step that brings a device to rest after its driver died. */
+struct nx_quiesce_step {
+    /* quiesce. */
+    uint8_t op;
+    /* Which of the service's windows, from 0. */
+    uint8_t device;
+    /* 0. */
+    uint16_t zero;
+    /* Offset of a 32-bit register in the window, bytes. */
+    uint32_t offset;
+    /* POLL: the bits that count. */
+    uint32_t mask;
+    /* WRITE: what is written. POLL: what the bits must be. */
+    uint32_t value;
+    /* POLL: how long at most, µs. */
+    uint32_t within_us;
+    /* 0. */
+    uint32_t zero2;
+};
+_Static_assert(sizeof(struct nx_quiesce_step) == 24, "size");
+_Static_assert(offsetof(struct nx_quiesce_step, op) == 0, "op");
+_Static_assert(offsetof(struct nx_quiesce_step, device) == 1, "device");
+_Static_assert(offsetof(struct nx_quiesce_step, zero) == 2, "zero");
+_Static_assert(offsetof(struct nx_quiesce_step, offset) == 4, "offset");
+_Static_assert(offsetof(struct nx_quiesce_step, mask) == 8, "mask");
+_Static_assert(offsetof(struct nx_quiesce_step, value) == 12, "value");
+_Static_assert(offsetof(struct nx_quiesce_step, within_us) == 16, "within_us");
+_Static_assert(offsetof(struct nx_quiesce_step, zero2) == 20, "zero2");
 
 /* One link of the audit chain. */
 struct nx_prov_record {
@@ -1550,6 +1590,62 @@ struct nx_heap {
 _Static_assert(sizeof(struct nx_heap) == 16, "size");
 _Static_assert(offsetof(struct nx_heap, base) == 0, "base");
 _Static_assert(offsetof(struct nx_heap, len) == 8, "len");
+
+/* How a fiber ended; kept until another one ends in its place. */
+struct nx_fiber_post_mortem {
+    /* Number of the fiber; 0: none ended here. */
+    uint32_t fiber;
+    /* end. */
+    uint8_t cause;
+    /* Number of its last call. */
+    uint8_t last_call;
+    /* Slot concerned, 255: none. */
+    uint8_t slot;
+    /* What became of its domain: 0 ended, 1 restarted, 2 quarantined. */
+    uint8_t fate;
+    /* ns since boot. */
+    uint64_t time;
+    /* Program counter. */
+    uint64_t pc;
+    /* Stack pointer. */
+    uint64_t sp;
+    /* Faulting address, or exit code. */
+    uint64_t address;
+    /* Syndrome as the hardware gave it, 0: no trap. */
+    uint64_t syndrome;
+    /* Pledge bits that were used and not held. */
+    uint64_t pledge;
+    /* Address at which its image lay: what a program counter less this is in its ELF. */
+    uint64_t base;
+    /* Blinks of its domain before. */
+    uint32_t blinks;
+    /* Bytes of message. */
+    uint32_t message_len;
+    /* Name of its image or service. */
+    uint8_t name[32];
+    /* PANIC: what it said. */
+    uint8_t message[88];
+    /* Registers: on aarch64 x0 to x5, x29, x30. */
+    uint64_t registers[8];
+};
+_Static_assert(sizeof(struct nx_fiber_post_mortem) == 256, "size");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, fiber) == 0, "fiber");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, cause) == 4, "cause");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, last_call) == 5, "last_call");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, slot) == 6, "slot");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, fate) == 7, "fate");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, time) == 8, "time");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, pc) == 16, "pc");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, sp) == 24, "sp");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, address) == 32, "address");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, syndrome) == 40, "syndrome");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, pledge) == 48, "pledge");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, base) == 56, "base");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, blinks) == 64, "blinks");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, message_len) == 68, "message_len");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, name) == 72, "name");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, message) == 104, "message");
+_Static_assert(offsetof(struct nx_fiber_post_mortem, registers) == 192, "registers");
 
 /* About the cell. */
 struct nx_system_stats {

@@ -13,7 +13,7 @@ use crate::postmortem::Scene;
 use crate::quota::Accounts;
 use crate::seal::Seals;
 use abi::call::Error;
-use abi::stats::PostMortem;
+use abi::stats::FiberPostMortem;
 use arch::{CORES, Machine};
 use cap::{Cap, next_epoch};
 use prov::Chain;
@@ -123,7 +123,7 @@ pub struct Kernel<M: Machine> {
     pub(crate) culprit: u8,
     pub(crate) scene: Scene,
     /// By place: how the last fiber there ended.
-    pub(crate) postmortems: [PostMortem; FIBERS],
+    pub(crate) postmortems: [FiberPostMortem; FIBERS],
 }
 
 impl<M: Machine> Kernel<M> {

@@ -4,11 +4,11 @@ use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
 use crate::object::Answer;
 use abi::call::Error;
 use abi::pledge;
-use abi::stats::PostMortem;
+use abi::stats::FiberPostMortem;
 use arch::{Frame, Machine, UserAddr};
 
 /// Of a place in which nobody ended: all zeros, so that a table of it costs no image.
-pub const NOBODY: PostMortem = PostMortem {
+pub const NOBODY: FiberPostMortem = FiberPostMortem {
     fiber: 0,
     cause: 0,
     last_call: 0,
@@ -59,7 +59,7 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         let scene = if culprit { self.scene } else { Scene::NONE };
-        let mut record = PostMortem::zeroed();
+        let mut record = FiberPostMortem::zeroed();
         (record.fiber, record.cause, record.fate) = (fiber.id, fiber.end, fate as u8);
         record.last_call = fiber.last_call;
         record.slot = if culprit { scene.slot } else { 0xFF };

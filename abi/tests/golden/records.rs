@@ -179,7 +179,7 @@ record_goldens! {
         0 fiber u32, 4 end u8, 5 zero [u8; 3], 8 code u64, 16 pc u64, 24 time u64, 32 name [u8; 16],
     }
     heap: stats::Heap 16 { 0 base u64, 8 len u64 }
-    fiber_post_mortem: stats::PostMortem 256 {
+    fiber_post_mortem: stats::FiberPostMortem 256 {
         0 fiber u32, 4 cause u8, 5 last_call u8, 6 slot u8, 7 fate u8, 8 time u64, 16 pc u64, 24 sp u64,
         32 address u64, 40 syndrome u64, 48 pledge u64, 56 base u64, 64 blinks u32,
         68 message_len u32, 72 name [u8; 32], 104 message [u8; 88], 192 registers [u64; 8],

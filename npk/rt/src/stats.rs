@@ -3,8 +3,8 @@ use core::fmt;
 
 use abi::call::meta;
 use abi::stats::{
-    CLASS_FIBER, CLASS_HEAP, CLASS_POSTMORTEM, CLASS_SYSTEM, FiberEnd, FiberStats, Heap,
-    PostMortem, SystemStats, end,
+    CLASS_FIBER, CLASS_HEAP, CLASS_POSTMORTEM, CLASS_SYSTEM, FiberEnd, FiberPostMortem, FiberStats,
+    Heap, SystemStats, end,
 };
 
 use crate::{Error, Result, sys};
@@ -69,15 +69,15 @@ pub fn fibers() -> impl Iterator<Item = FiberStats> {
 }
 
 /// How the last fiber of each place ended; of others only for a domain pledged AUDIT.
-pub fn postmortems() -> impl Iterator<Item = PostMortem> {
+pub fn postmortems() -> impl Iterator<Item = FiberPostMortem> {
     let mut place = 0;
     core::iter::from_fn(move || {
         while place < PLACES_MAX {
-            let mut buf = sys::Aligned::<{ PostMortem::SIZE }>::ZERO;
+            let mut buf = sys::Aligned::<{ FiberPostMortem::SIZE }>::ZERO;
             let answer = ask(CLASS_POSTMORTEM, place, &mut buf);
             place += 1;
             match answer {
-                Ok(_) => return PostMortem::decode(&*buf),
+                Ok(_) => return FiberPostMortem::decode(&*buf),
                 Err(Error::Empty | Error::Denied) => {}
                 Err(_) => return None,
             }

@@ -2,7 +2,7 @@
 use core::fmt;
 
 use abi::call::number;
-use abi::stats::{FiberEnd, PostMortem};
+use abi::stats::{FiberEnd, FiberPostMortem};
 use rt::println;
 use rt::stats::{Ended, postmortems};
 
@@ -12,7 +12,7 @@ const FATES: [&str; 3] = ["ended", "restarted", "in quarantine"];
 const RETURN: usize = 7;
 
 /// A post-mortem on a few lines. `NAME+0x12` is an address in the image: the host tool adds the source line.
-pub struct Why<'a>(pub &'a PostMortem);
+pub struct Why<'a>(pub &'a FiberPostMortem);
 
 impl fmt::Display for Why<'_> {
     fn fmt(&self, f: &mut fmt::Formatter) -> fmt::Result {
@@ -44,7 +44,7 @@ impl fmt::Display for Why<'_> {
 
 /// Tells of the last end of a fiber, by name or number.
 pub fn tell(what: &str) {
-    let named = |p: &PostMortem| what.parse() == Ok(p.fiber) || abi::text(&p.name) == what;
+    let named = |p: &FiberPostMortem| what.parse() == Ok(p.fiber) || abi::text(&p.name) == what;
     match postmortems().filter(named).max_by_key(|p| p.time) {
         Some(found) => println!("{}", Why(&found)),
         None => println!("why: {what}: nothing is known"),
