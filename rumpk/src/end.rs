@@ -87,8 +87,7 @@ impl<M: Machine> Kernel<M> {
     /// Whether the domain's end is under way.
     pub(crate) fn is_ending(&self, id: u8) -> bool {
         let phase = self.domains[id as usize % DOMAINS].job.phase;
-        use Phase::{Bury, Clear, Leave, Quiesce, Release};
-        matches!(phase, Release | Bury | Quiesce | Leave | Clear)
+        matches!(phase, Phase::Release | Phase::Bury | Phase::Quiesce | Phase::Leave | Phase::Clear)
     }
 
     /// The fiber does not run any more, and nothing wakes it.
