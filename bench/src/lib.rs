@@ -88,7 +88,7 @@ pub unsafe fn timed5(entry: usize, args: [usize; 5]) -> Timed {
 ///
 /// # Safety
 /// As for [`timed`].
-#[inline(always)]
+#[inline]
 #[must_use]
 pub unsafe fn call(entry: usize, args: [usize; 3]) -> isize {
     let status;

@@ -259,9 +259,12 @@ fn from_sleep() -> Option<()> {
     Some(())
 }
 
+/// Measures something; `None` where it failed.
+type Step = fn() -> Option<()>;
+
 fn main() -> usize {
     let _ = Clock::OWN.sleep_until(Clock::OWN.now() + 100_000_000);
-    let steps: [(&str, fn() -> Option<()>); 10] = [
+    let steps: [(&str, Step); 10] = [
         ("alone", alone),
         ("a record", record),
         ("fibers", fibers),

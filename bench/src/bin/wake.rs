@@ -63,7 +63,7 @@ fn request(ends: &mut Ends) -> Option<(u64, u64)> {
 }
 
 /// One request: its instructions.
-#[inline(always)]
+#[inline]
 fn ask(ends: &mut Ends, [wait, list]: [usize; 2], arg: u64) -> Option<u64> {
     let before = counter();
     let sent = ends.push_word(REQUEST, arg);
