@@ -1,15 +1,17 @@
 //! `forswear BIT [never]`: uses what a pledge bit allows, gives the bit up, and uses it again, which must be its end. With
-//! `never` it was not given the bit, and exits with the number of the error that it is told.
+//! `never` it was not given the bit, and exits with the number of the error that it is told. `forswear witness` tells which
+//! violations ProvChain has.
 #![no_std]
 #![no_main]
 
 use abi::call::{meta, op};
 use abi::cap::{W, slot};
 use abi::pledge;
+use abi::prov::{ProvRecord, kind};
 use abi::stats::{CLASS_FIBER, FiberStats};
 use abi::vfs;
 use rt::object::{Device, Irq, Wanted};
-use rt::{Channel, Clock, Factory, Result, sys};
+use rt::{Channel, Clock, Factory, Result, println, sys};
 
 rt::entry!(main, kdl: r#"
 name "forswear"
@@ -48,6 +50,9 @@ fn attack(name: &str) -> Option<Attack> {
 
 fn main() -> usize {
     let mut words = rt::args();
+    if rt::raw_args().starts_with(b"witness") {
+        return witness();
+    }
     let Some((bit, act)) = words.next().and_then(attack) else { return 100 };
     if words.next() == Some("never") {
         return match act() {
@@ -62,6 +67,21 @@ fn main() -> usize {
     }
     let after = act();
     if before == after { 102 } else { 103 }
+}
+
+/// Tells whose violations stand in ProvChain, when all others have ended.
+fn witness() -> usize {
+    let clock = Clock::OWN;
+    if clock.sleep_until(clock.now() + 1_000_000_000).is_err() {
+        return 104;
+    }
+    let Some(audit) = rt::audit::Audit::own() else { return 105 };
+    for record in audit.records(0).filter_map(|bytes| ProvRecord::decode(&bytes)) {
+        if record.kind == kind::PLEDGE_VIOLATION {
+            println!("witness: {}", abi::text(&record.data[16..]));
+        }
+    }
+    0
 }
 
 /// There is nothing yet that can be written: asking for it is the use.

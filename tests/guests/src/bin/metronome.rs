@@ -51,6 +51,7 @@ fn main() -> usize {
     println!(
         "meanwhile: {calls} calls, {interrupts} interrupts, {domains} domains, {idle} us idle"
     );
+    println!("timer: {} interrupts", after.timer_interrupts - before.timer_interrupts);
     let _ = rt::console::sync(PATIENCE);
     rt::object::Power::off_by_any(abi::cap::slot::FIRST);
     4

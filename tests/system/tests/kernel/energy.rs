@@ -96,7 +96,9 @@ fn keeps_its_time(name: &str, services: &[Service]) -> (Outcome, Meanwhile) {
 
 #[test]
 fn alone() {
-    let (_, cell) = keeps_its_time("nothing", &[]);
+    let (outcome, cell) = keeps_its_time("nothing", &[]);
+    let [timers] = numbers(&outcome, "timer: ");
+    assert_eq!(timers, u64::from(BEATS), "one for each beat: there is no tick");
     assert!(cell.idle_us > 300_000 && cell.calls < 2_000, "{} us idle", cell.idle_us);
 }
 

@@ -86,7 +86,17 @@ cell "pledge" {
             never(case)
         );
     }
-    text.push_str("}\n");
+    text.push_str(
+        r#"    service "witness" {
+        image "forswear"; auto; energy 400
+        pledge "STDIO" "AUDIT"
+        args "witness"
+        console "uart" output-only=#true
+        audit
+    }
+}
+"#,
+    );
     let folder = folder();
     let path = folder.path().join("pledge.kdl");
     std::fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -109,6 +119,11 @@ fn who_gives_a_bit_up_and_uses_it_dies_and_who_never_had_it_is_told() {
         let dropped = end_of(&format!("drops-{}", case.attack));
         if !dropped.starts_with(case.end) {
             wrong.push(format!("{} after it was given up: {dropped}", case.attack));
+        }
+        // ProvChain says so, with the first 15 bytes of the name.
+        let witnessed = text.contains(&format!("witness: drops-{}", case.attack));
+        if witnessed != (case.end == "killed: pledge violation") {
+            wrong.push(format!("{} in ProvChain: {witnessed}", case.attack));
         }
         let told = case.told.map_or(0, |e| (e as isize).unsigned_abs());
         let never = end_of(&format!("never-{}", case.attack));
