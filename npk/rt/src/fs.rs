@@ -85,7 +85,7 @@ impl File {
         self.stat
     }
 
-    /// Reads up to `buf.len()` bytes at `offset`; the value is how many, 0 at the end.
+    /// Reads up to `buf.len()` bytes at `offset`; the value is how many, at most 8 KB, 0 at the end.
     pub fn read(&self, offset: u64, buf: &mut [u8]) -> Result {
         let mut request = Request::zeroed();
         request.handle = self.handle;
