@@ -5,8 +5,8 @@
 use core::arch::asm;
 
 use abi::call::{meta, want};
-use abi::cap::slot;
-use rt::object::{Device, Irq, Wanted};
+use abi::cap::{R, W, slot};
+use rt::object::{Irq, Wanted};
 use rt::sys::yield_;
 use rt::{Channel, Clock, Factory, Result, println, wait};
 
@@ -91,29 +91,23 @@ fn sink(channel: Channel) -> Result<()> {
     }
 }
 
-/// PL031 (Arm DDI 0224, table 3-1): raises its line when the counter of seconds equals the match register, and holds it
-/// until told otherwise, which nobody does here.
-#[repr(C)]
-struct Rtc {
-    data: u32,
-    matches: u32,
-    load: u32,
-    control: u32,
-    mask: u32,
-}
+/// PL031 (Arm DDI 0224, table 3-1), words of its window: the counter of seconds, the match register, the interrupt mask. It
+/// raises its line when counter and match are equal, and holds it until told otherwise, which nobody does here.
+const DATA: usize = 0;
+const MATCH: usize = 1;
+const MASK: usize = 4;
 
 /// Unmasks a line that is never quiet, again and again.
 fn interrupts() -> Result<()> {
-    let device = Device::map(slot::FIRST, 0x1000)?;
-    // SAFETY: the window of a PL031, whose registers these are; accesses are volatile.
-    let at = unsafe { device.registers::<core::cell::UnsafeCell<Rtc>>() };
-    let at = at.ok_or(rt::Error::NotFound)?.get();
+    let (address, _) = rt::sys::map(slot::FIRST, 0, 0x1000, R | W)?;
+    let word =
+        |index: usize| core::ptr::with_exposed_provenance_mut::<u32>(address).wrapping_add(index);
+    // SAFETY: a register in the mapped window.
+    let now = unsafe { word(DATA).read_volatile() };
     // SAFETY: as above.
-    let now = unsafe { (&raw const (*at).data).read_volatile() };
+    unsafe { word(MATCH).write_volatile(now) };
     // SAFETY: as above.
-    unsafe { (&raw mut (*at).matches).write_volatile(now) };
-    // SAFETY: as above.
-    unsafe { (&raw mut (*at).mask).write_volatile(1) };
+    unsafe { word(MASK).write_volatile(1) };
     let line = Irq(slot::FIRST + 1);
     let mut count = 0u64;
     loop {
