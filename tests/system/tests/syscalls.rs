@@ -10,6 +10,8 @@ use system::{Boot, built, expect_exit};
 const CALLS: u64 = 1_000_000;
 /// How often each error must come.
 const EACH: u64 = 100;
+/// The one that a cell with one core has no cause for: what is not built between cores.
+const SELDOM: Error = Error::Unsupported;
 
 /// The numbers that the fuzzer printed: errors by name, and (calls, succeeded) of its last line.
 #[derive(Debug, Default)]
@@ -40,7 +42,7 @@ impl Tally {
     /// What is missing of a run that tried everything.
     fn missing(&self) -> Vec<String> {
         let mut missing = Vec::new();
-        for error in Error::ALL {
+        for error in Error::ALL.iter().filter(|&&error| error != SELDOM) {
             let name = format!("{error:?}");
             let count = self.errors.get(&name).copied().unwrap_or(0);
             if count < EACH {
@@ -76,5 +78,5 @@ fn a_run_that_did_not_try_everything_is_found() {
     let fewer = text.replace("Revoked 100", "Revoked 99");
     assert_eq!(Tally::read(&fewer).missing(), ["Revoked came 99 times"]);
     assert_eq!(Tally::read(&text.replace("300000", "299999")).missing().len(), 1);
-    assert_eq!(Tally::read("").missing().len(), Error::ALL.len() + 1);
+    assert_eq!(Tally::read("").missing().len(), Error::ALL.len());
 }

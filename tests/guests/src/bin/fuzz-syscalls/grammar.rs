@@ -68,7 +68,11 @@ pub fn case(r: &mut Random, w: &mut World) -> Case {
         79..84 => pledges(r),
         84..94 => ticks(r, w),
         94..97 => {
-            Case { number: n::PROV, args: [slots(r), r.below(prov_op::LOAD + 1), out(r), 64, 0, 0] }
+            let len = r.of(&[64, 128, 256]);
+            Case {
+                number: n::PROV,
+                args: [slots(r), r.below(prov_op::LOAD + 1), out(r), len, 0, 0],
+            }
         }
         _ => Case { number: n::SEND, args: [fiber(r, w), op::FIBER_KILL, 0, 0, 0, 0] },
     };
@@ -323,6 +327,9 @@ pub fn writes(case: &Case) -> Option<(usize, usize)> {
         n::META if a[0] == meta::RANDOM && a[2] <= meta::RANDOM_MAX => Some((a[1], a[2])),
         n::WAIT if a[1] <= abi::call::WAIT_MAX => Some((a[0], a[1] * 4)),
         n::RECV => Some((a[1], a[2].min(Slot::SIZE))),
+        n::PROV if matches!(a[1], prov_op::READ | prov_op::LOAD) => {
+            Some((a[2], a[3].min(arena::LEN)))
+        }
         n::MAP if a[4] != 0 => Some((a[4], MapInfo::SIZE)),
         n::TICK if a[1] == tick_op::TIME => Some((a[2], 16)),
         n::TICK if a[1] == tick_op::ENERGY => Some((a[2], 32)),
