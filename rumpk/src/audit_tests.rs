@@ -380,3 +380,39 @@ fn a_boot_notes_how_the_one_before_ended() {
     assert_eq!(abi::text(&whole), text);
     assert_eq!(pieces.iter().map(|r| r.object).collect::<Vec<_>>(), [0, 1, 2]);
 }
+
+#[test]
+fn a_pledge_violation_is_noted() {
+    let mut k = boot();
+    let child = sealer(&mut k);
+    until(&mut k, child);
+    give_audit(&mut k);
+    k.domain_mut().born |= pledge::AUDIT;
+    k.domain_mut().pledge &= !pledge::AUDIT;
+    let id = k.fiber().id;
+    let at = data(&k, 0);
+    k.call(n::PROV, &[AUDIT.into(), prov_op::READ, at, 128, 0, 0]);
+    let all = records(&mut k);
+    let last = all.last().expect("a record");
+    assert_eq!((last.kind, last.fiber), (kind::PLEDGE_VIOLATION, id));
+    assert_eq!(abi::text(&last.data[16..]), "child");
+}
+
+#[test]
+fn a_seal_is_due_every_256_records() {
+    let mut k = boot();
+    let child = sealer(&mut k);
+    until(&mut k, child);
+    give_audit(&mut k);
+    assert_eq!(seal_all(&mut k), (0, 0));
+    let at = data(&k, 0);
+    let list = WaitEntry { slot: AUDIT, want: want::EVENT, got: 0, zero: 0 };
+    k.machine.store(at as u64, &list.encode()).expect("own data");
+    assert_eq!(k.call(n::WAIT, &[at, 1, 0, 0, 0, 0]).status, 1);
+    while k.chain.unsealed() < 255 {
+        k.audit(kind::GRANT, 1, 2, 3, &[]);
+        assert_eq!(k.fibers[child].state, state::WAITING, "{}", k.chain.unsealed());
+    }
+    k.audit(kind::GRANT, 1, 2, 3, &[]);
+    assert_eq!(k.fibers[child].state, state::READY);
+}
