@@ -92,7 +92,7 @@ pub fn verify(chain: &[u8], from: u64, anchor: Anchor, key: &VerifyingKey) -> Re
 /// A hash in hexadecimal digits.
 #[must_use]
 pub fn digits(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }
 
 /// What a report says, for people.
@@ -102,20 +102,17 @@ pub fn describe(report: &Report) -> String {
         return "no records\n".into();
     }
     let end = report.first + report.count;
-    let mut out = format!("records {} to {}: good\n", report.first, end - 1);
-    out += &format!("head: {}\n", digits(&report.head));
-    if report.seals == 0 {
-        out += "sealed: nothing\n";
-    } else {
-        let seals = report.seals;
-        let s = if seals == 1 { "" } else { "s" };
-        out += &format!("sealed: up to record {} ({seals} seal{s})\n", report.unsealed - 1);
-    }
-    let tail = end - report.unsealed;
-    out += &match (report.closed, tail) {
-        (true, _) => "unsealed tail: only the last seal itself\n".into(),
-        (_, 1) => "unsealed tail: 1 record\n".into(),
-        _ => format!("unsealed tail: {tail} records\n"),
+    let good = format!("records {} to {}: good", report.first, end - 1);
+    let head = format!("head: {}", digits(&report.head));
+    let sealed = match (report.unsealed, report.seals) {
+        (_, 0) => "sealed: nothing".into(),
+        (until, 1) => format!("sealed: up to record {} (1 seal)", until - 1),
+        (until, seals) => format!("sealed: up to record {} ({seals} seals)", until - 1),
     };
-    out
+    let tail = match (report.closed, end - report.unsealed) {
+        (true, _) => "unsealed tail: only the last seal itself".into(),
+        (_, 1) => "unsealed tail: 1 record".into(),
+        (_, tail) => format!("unsealed tail: {tail} records"),
+    };
+    [good, head, sealed, tail].map(|line| line + "\n").concat()
 }

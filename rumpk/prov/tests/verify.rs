@@ -247,7 +247,7 @@ fn text_between_other_lines_gives_the_chain_back() {
         for part in text::parts(record(&chain, n)) {
             let line = part.to_string();
             assert!(line.len() < 80, "{line}");
-            log += &format!("{line}\r\nuart: something else\r\nprov 1.9 zz\r\n");
+            log.extend([line.as_str(), "\r\nuart: something else\r\nprov 1.9 zz\r\n"]);
         }
     }
     let parts = log.lines().filter_map(text::Part::read);

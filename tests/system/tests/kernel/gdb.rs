@@ -56,7 +56,7 @@ impl Gdb {
         let state = self.ask(&format!("p{PSTATE:x}"));
         let level = u8::from_str_radix(&state[..2], 16).expect("digits") >> 2 & 3;
         if level == 1 {
-            let digits: String = pc.to_le_bytes().iter().map(|b| format!("{b:02x}")).collect();
+            let digits = format!("{:016x}", pc.swap_bytes());
             assert_eq!(self.ask(&format!("P{PC:x}={digits}")), "OK");
         }
         assert_eq!(self.ask("D"), "OK");
