@@ -255,9 +255,9 @@ fn a_new_instance_finds_everything_as_the_first_one_did() {
     for round in 0..4 {
         dirty(&mut k);
         if round % 2 == 0 {
-            fault(&mut k)
+            fault(&mut k);
         } else {
-            kill_from_parent(&mut k, place)
+            kill_from_parent(&mut k, place);
         }
         run(&mut k, place);
         let after = facts(&k, id);

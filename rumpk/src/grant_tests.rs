@@ -329,10 +329,6 @@ fn who_waits_on_a_slot_wakes_when_it_expires_or_is_revoked() {
     }
 }
 
-/// The ninth domain maps nothing; REVOKE takes the pages from all eight, with one copy or with many.
-
-/// An owner that ends takes what it owned from everybody; a borrower that ends takes nothing from the owner.
-
 /// Who borrowed and mapped an end of a channel has nothing of it any more after its owner dropped it.
 
 #[test]

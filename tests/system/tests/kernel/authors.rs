@@ -144,7 +144,7 @@ fn blocks(page: &str) -> Vec<Block<'_>> {
 fn patch(path: &Path, lines: &[&str]) {
     let side = |drop: char| -> String {
         let kept = lines.iter().filter(|l| !l.starts_with(drop));
-        kept.map(|l| format!("{}\n", l.get(1..).unwrap_or(""))).collect()
+        kept.flat_map(|l| [l.get(1..).unwrap_or(""), "\n"]).collect()
     };
     let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let (from, to) = (side('+'), side('-'));
