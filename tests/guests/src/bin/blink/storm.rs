@@ -108,7 +108,7 @@ impl Storm {
         };
         self.alive(died);
         // Its own faults are held against it only until it is released.
-        if round % 4 == 0 && self.victim.release().is_err() {
+        if round.is_multiple_of(4) && self.victim.release().is_err() {
             self.wrong += 1;
         }
         born.arg - died.min(born.arg)
@@ -162,8 +162,9 @@ pub fn main(rounds: u64, seed: u64) -> usize {
     storm.alive(Clock::OWN.now());
     storm.slowest = 0;
     let before = stats::system().ok();
+    let times = &raw mut TIMES;
     // SAFETY: one fiber, and this is the only reference.
-    let times = unsafe { &mut *(&raw mut TIMES) };
+    let times = unsafe { &mut *times };
     for round in 0..rounds {
         times[round as usize % KEPT] = storm.round(round).min(u32::MAX.into()) as u32;
         if round % 16 == 15 {

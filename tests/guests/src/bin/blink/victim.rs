@@ -90,21 +90,19 @@ pub fn tick() -> usize {
     let mut worst = 0;
     let mut next = Clock::OWN.now() + PERIOD;
     loop {
-        match rt::wait::found(channel.0, abi::call::want::READABLE, Some(next)) {
-            Err(Error::TimedOut) => {
-                let now = Clock::OWN.now();
-                worst = worst.max(now - next.min(now));
-                next += PERIOD;
-                if next < now {
-                    next = now + PERIOD;
-                }
+        let found = rt::wait::found(channel.0, abi::call::want::READABLE, Some(next));
+        if let Err(Error::TimedOut) = found {
+            let now = Clock::OWN.now();
+            worst = worst.max(now - next.min(now));
+            next += PERIOD;
+            if next < now {
+                next = now + PERIOD;
             }
-            _ => {
-                let Ok(got) = channel.try_recv() else { continue };
-                if let Ok(answer) = message(got.kind, worst, &[]) {
-                    let _ = channel.try_send(&answer);
-                }
-            }
+            continue;
+        }
+        let Ok(got) = channel.try_recv() else { continue };
+        if let Ok(answer) = message(got.kind, worst, &[]) {
+            let _ = channel.try_send(&answer);
         }
     }
 }
