@@ -110,12 +110,13 @@ fn a_fiber_is_one_line_below_the_head() {
     let mut stats = FiberStats::zeroed();
     (stats.fiber, stats.state, stats.spectrum) = (3, state::WAITING, 2);
     (stats.energy_left, stats.energy_budget) = (-12, 500);
-    (stats.strikes, stats.missed, stats.memory, stats.time) = (1, 2, 65_536, 1_234_567);
+    (stats.strikes, stats.missed, stats.blinks) = (1, 2, 7);
+    (stats.memory, stats.time) = (65_536, 1_234_567);
     stats.name = abi::name("shell");
     let line = Fiber(&stats).to_string();
     assert_eq!(
         line.split_whitespace().collect::<Vec<_>>(),
-        ["3", "shell", "waiting", "matter", "-12/500", "1", "2", "64K", "1.234"]
+        ["3", "shell", "waiting", "matter", "-12/500", "1", "2", "7", "64K", "1.234"]
     );
     assert_eq!(line.len(), FIBER_HEAD.len());
     (stats.state, stats.end, stats.code) = (state::ENDED, end::EXIT, 3);
