@@ -2,8 +2,9 @@
 //! gets no answer.
 //!
 //! `fuzz-syscalls` judges each call and, at its end, whether the cell has as much of everything as before; its victim is
-//! a client that must answer all the while. Machines run one after the other, each with a seed of its own, not counted: so
-//! interrupts come where they come. `NEXUS_SEED` gives the first seed, `NEXUS_CALLS` the number of calls.
+//! a client that must answer all the while. Machines run one after the other, each with a seed of its own. Three of four count
+//! instructions, so that nobody waits for energy in host time (35,000 calls a second against 4,000); the fourth does not, so
+//! that interrupts come where they come. `NEXUS_SEED` gives the first seed, `NEXUS_CALLS` the number of calls.
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -23,6 +24,10 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
 }
 
+fn is_counted(seed: u64) -> bool {
+    !seed.is_multiple_of(4)
+}
+
 /// One machine with its fuzzer; what it printed.
 fn machine(seed: u64, calls: u64) -> String {
     let text = std::fs::read_to_string(profile("fuzz")).expect("the profile");
@@ -33,7 +38,8 @@ fn machine(seed: u64, calls: u64) -> String {
     let path: PathBuf = folder.path().join("fuzz.kdl");
     std::fs::write(&path, changed).expect("write the profile");
     let built = assembly::build(workspace(), &path, &signing()).unwrap_or_else(|e| panic!("{e}"));
-    let outcome = Boot::of(&built).timeout(TIMEOUT).run();
+    let boot = Boot::of(&built).timeout(TIMEOUT);
+    let outcome = if is_counted(seed) { boot.counted().run() } else { boot.run() };
     expect_exit(&outcome, 0);
     outcome.text().replace('\r', "")
 }
@@ -51,7 +57,7 @@ fn judge(text: &str, seed: u64, calls: u64) {
 
 #[test]
 fn mutated_calls_leave_no_leak_and_no_stuck_client() {
-    let (seed, calls) = (number("NEXUS_SEED").unwrap_or(2), 200_000);
+    let (seed, calls) = (number("NEXUS_SEED").unwrap_or(4), 200_000);
     println!("NEXUS_SEED={seed}");
     judge(&machine(seed, calls), seed, calls);
 }
@@ -65,7 +71,8 @@ fn a_hundred_million_mutated_calls() {
     println!("NEXUS_SEED={first} NEXUS_CALLS={all}");
     let (start, mut done) = (Instant::now(), 0);
     for seed in first.. {
-        let calls = PER_MACHINE.min(all - done);
+        let most = if is_counted(seed) { PER_MACHINE } else { PER_MACHINE / 10 };
+        let calls = most.min(all - done);
         judge(&machine(seed, calls), seed, calls);
         done += calls;
         let rate = done / start.elapsed().as_secs().max(1);

@@ -64,5 +64,15 @@ pub fn none(before: &Picture) -> bool {
     }
     println!("fuzz: leak: before {before:?}");
     println!("fuzz: leak: after  {after:?}");
+    for f in stats::fibers() {
+        println!("fuzz: leak: fiber {} of {} state {} end {}", f.fiber, f.parent, f.state, f.end);
+    }
+    for slot in abi::cap::slot::FIRST..abi::cap::SLOTS as u8 {
+        // Asks for nothing less: what it answers tells what is there.
+        match rt::sys::mask(slot, 127, 7, None) {
+            Err(abi::call::Error::BadSlot) => {}
+            answer => println!("fuzz: leak: slot {slot} {answer:?}"),
+        }
+    }
     false
 }
