@@ -232,12 +232,13 @@ fn timed() -> Scene<u64> {
     Ok(Clock::OWN.now() - before)
 }
 
-/// REVOKE costs the same with one copy and with 64.
+/// REVOKE costs the same with one copy and with 64. The first round is not told: it fills the audit's list of
+/// records that wait for their hash, so that both of the others pay for one.
 pub fn copies() -> Scene {
     const EACH: usize = 32;
     let cast = [Puppet::usual(0)?, Puppet::usual(1)?];
-    let mut times = [0; 2];
-    for (time, each) in times.iter_mut().zip([1, EACH]) {
+    let mut times = [0; 3];
+    for (time, each) in times.iter_mut().zip([EACH, 1, EACH]) {
         for puppet in &cast[..each.min(2)] {
             for copy in 0..each {
                 must(grant(MEMORY, puppet.channel.0, ALL, RW, 0), (0, 0))?;
@@ -252,7 +253,7 @@ pub fn copies() -> Scene {
             }
         }
     }
-    println!("grants: revoke: {} ns with 1 copy, {} ns with {}", times[0], times[1], 2 * EACH);
+    println!("grants: revoke: {} ns with 1 copy, {} ns with {}", times[1], times[2], 2 * EACH);
     let [one, other] = cast;
     one.leave()?;
     other.leave()
