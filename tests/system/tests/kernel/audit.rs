@@ -203,8 +203,10 @@ fn a_kernel_panic_is_in_the_chain_after_the_next_boot() {
     const NOWHERE: u64 = 0xFFFF_FF80_0000_1234;
     let folder = folder();
     let socket = folder.path().join("gdb");
-    // More lines than driver and shell hold: what is left is read after the reset, and ends with Ctrl-D.
-    let script = String::from("run flood sleep &\naudit head\nwait\n") + &"\n".repeat(6000);
+    // The service that floods ends long before the program that does four times as much: nothing is noted after the head. Then
+    // more lines than driver and shell hold: what is left is read after the reset, and ends with Ctrl-D.
+    let script = String::from("run flood 8000\nrun flood sleep &\naudit head\nwait\n");
+    let script = script + &"\n".repeat(6000);
     let mut boot = Boot::of(&built(&profile("audit"))).script(script);
     boot = boot.timeout(Duration::from_mins(1));
     boot.options.resets = 1;
