@@ -8,15 +8,18 @@
 //! A capability never names a foreign object itself but a local one of kind [`crate::object::Body::Far`], so that every
 //! path that finds an object finds it on its own core, and the paths that count pay nothing for the other cores.
 pub(crate) mod ask;
+mod born;
 mod child;
 pub(crate) mod ends;
+mod family;
 mod note;
 mod parcel;
 mod serve;
 mod share;
+mod wish;
 
 pub use ask::{Asked, Use};
-pub use child::FarParent;
+pub use born::FarParent;
 pub use share::{Home, Shared};
 
 use crate::channel::Channel;
