@@ -255,6 +255,7 @@ impl<M: Machine> Kernel<M> {
             far_parent: old.far_parent,
             far_parent_id: old.far_parent_id,
             channel_home: old.channel_home,
+            asked: Self::stale(&old.asked),
             time: old.time,
             name: old.name,
             timer: u64::MAX,

@@ -247,6 +247,9 @@ impl<M: Machine> Kernel<M> {
     /// The first fiber is ready at the entry, its argument block at the top of its stack.
     pub(crate) fn start_first_fiber(&mut self, id: u8) -> Step {
         let domain = &self.domains[id as usize % DOMAINS];
+        if self.fibers[domain.first as usize % FIBERS].asked.pending {
+            return Step::Wait;
+        }
         let (base, layout) = (domain.extent.0, &domain.layout);
         let image = layout.image.as_ref();
         let entry = image.map_or(self.places.application, |i| base + layout.image_at() + i.entry);

@@ -61,6 +61,8 @@ impl Job {
 pub enum Step {
     /// More of the same phase, from here on.
     More(u64),
+    /// Nothing before another core answered ([`crate::cores::Asked`]).
+    Wait,
     /// The phase is over; this one follows.
     Then(Phase),
     /// The job is another one by now: the step found the domain unfit, or took it away.
@@ -97,6 +99,15 @@ impl<M: Machine> Kernel<M> {
         self.interrupts();
     }
 
+    /// What the domain's job waited for is there.
+    pub(crate) fn go_on(&mut self, id: u8) {
+        if !self.domains[id as usize % DOMAINS].job.is_none() {
+            let now = self.machine.now();
+            self.sched.wake(id, now);
+            self.reconsider |= self.domain == NONE || self.sched.preempts(id, self.domain);
+        }
+    }
+
     fn step(&mut self, id: u8) {
         let job = self.domains[id as usize % DOMAINS].job;
         let step = match job.phase {
@@ -117,6 +128,11 @@ impl<M: Machine> Kernel<M> {
         let job = match step {
             Step::More(at) => Job { at, ..job },
             Step::Then(phase) => Job { phase, at: 0 },
+            Step::Wait => {
+                let now = self.machine.now();
+                self.sched.sleep(id, now);
+                return;
+            }
             Step::Replaced => return,
         };
         let domain = &mut self.domains[id as usize % DOMAINS];

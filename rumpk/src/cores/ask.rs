@@ -39,6 +39,8 @@ pub struct Asked {
     pub done: bool,
     /// The fiber ended meanwhile and its place waits for the answer.
     pub orphan: bool,
+    /// An instance asked that is dead: the next one does not start before the answer came.
+    pub stale: bool,
     pub how: Use,
     pub core: u8,
     /// Slot concerned; for a child also its channel's.
@@ -57,6 +59,7 @@ impl Asked {
         pending: false,
         done: false,
         orphan: false,
+        stale: false,
         how: Use::Plain,
         core: 0,
         slot: 0,
@@ -93,8 +96,8 @@ impl<M: Machine> Kernel<M> {
         if !asked.pending || asked.core != from || fiber.id != note.fiber {
             return;
         }
-        let orphan = core::mem::take(&mut asked.orphan);
-        (asked.pending, asked.done) = (false, !orphan);
+        let (orphan, stale) = (core::mem::take(&mut asked.orphan), asked.stale);
+        (asked.pending, asked.done) = (false, !orphan && !stale);
         (asked.status, asked.value) = (note.word as i32, note.a);
         let asked = *asked;
         if asked.how == Use::Child {
@@ -102,6 +105,9 @@ impl<M: Machine> Kernel<M> {
         }
         if orphan {
             self.fibers[place].state = 0;
+        } else if stale {
+            self.fibers[place].asked = Asked::NONE;
+            self.go_on(self.fibers[place].domain);
         } else {
             self.wake(place);
         }
@@ -113,6 +119,12 @@ impl<M: Machine> Kernel<M> {
         asked.orphan |= asked.pending;
         asked.done = false;
         asked.pending
+    }
+
+    /// What the next instance in a fiber's place has to wait for: the parcel is the other core's until it answered, and the
+    /// answer is for nobody any more.
+    pub(crate) fn stale(asked: &Asked) -> Asked {
+        if asked.pending { Asked { stale: true, ..*asked } } else { Asked::NONE }
     }
 
     /// Writes the result of the current fiber's call; `false`: the answer is not there yet.

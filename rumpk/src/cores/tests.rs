@@ -305,3 +305,38 @@ fn statistics_of_another_core_want_audit_only_for_fibers() {
     assert_eq!((about.fiber >> 24, abi::text(&about.name)), (1, "child"));
     assert_eq!(ask(&mut c, CLASS_FIBER, 128), (Error::NotFound as isize, 0));
 }
+
+/// The instance that asked is dead before the other core looks: what that core then says is nobody's, and the next instance's
+/// own question gets its own answer.
+#[test]
+fn a_late_answer_is_not_the_next_instances() {
+    let mut c = Cores::new(2);
+    let (_, child) = c.spawn(0, NO_SLOT);
+    let place = c.0[1].current;
+    let domain = c.0[1].domain as usize;
+    c.0[1].domains[domain].policy = abi::image::policy::RESTART;
+    c.0[1].domains[domain].pledge |= abi::pledge::AUDIT;
+    let question = |c: &mut Cores, class: u32, index: u32| {
+        let input = u64::from(class) | u64::from(index) << 32;
+        [meta::STATS, c.store(1, 0, &input.to_le_bytes()), 128, 0, 0, 0]
+    };
+    let nobody = question(&mut c, CLASS_FIBER, FIBERS as u32 - 1);
+    assert_eq!(c.0[1].call(n::META, &nobody).status, 1, "it waits for core 0");
+    c.0[1].end_fiber(place as usize, end::KILLED, 0);
+    c.run(1);
+    assert_eq!(c.0[1].current, NONE, "the next instance waits for what is owed to the dead one");
+    c.settle();
+    assert_eq!(c.0[1].current, place, "it runs");
+    assert_eq!(c.0[1].domains[domain].history.blinks, 1);
+    let whole = question(&mut c, CLASS_SYSTEM, 0);
+    assert_eq!(c.call(1, n::META, whole), (0, SystemStats::SIZE));
+    // Not even where it waits in quarantine meanwhile, or ends.
+    let nobody = question(&mut c, CLASS_SYSTEM, 0);
+    assert_eq!(c.0[1].call(n::META, &nobody).status, 1);
+    c.0[1].domains[domain].policy = abi::image::policy::NEVER;
+    c.0[1].end_fiber(place as usize, end::KILLED, 0);
+    c.run(1);
+    c.settle();
+    assert_eq!(c.ended(0, child).end, end::KILLED);
+    assert!(c.0[1].fibers.iter().all(|f| f.is_free()));
+}
