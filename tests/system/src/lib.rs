@@ -1,6 +1,7 @@
 //! What the tests of whole machines share: profiles, boots, and the command as a user starts it.
 #![forbid(unsafe_code)]
 pub mod command;
+pub mod cores;
 pub mod session;
 
 use std::collections::BTreeMap;

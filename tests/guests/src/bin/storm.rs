@@ -36,6 +36,7 @@ fn main() -> usize {
         "interrupts" => interrupts().map_or(5, |()| 0),
         "fork" => fork(),
         "work" => work(),
+        "tick" => tick(),
         _ => 1,
     }
 }
@@ -133,6 +134,16 @@ fn fork() -> ! {
             }
             Err(_) => yield_(),
         }
+    }
+}
+
+/// Sleeps for so many ns at a time. No storm: under QEMU's counted clock cores run in turn, each until the next timer of any
+/// of them, so that a timer that is always armed bounds how long a core waits for its turn.
+fn tick() -> usize {
+    let period = rt::args().nth(1).and_then(|n| n.parse::<u64>().ok()).unwrap_or(100_000);
+    loop {
+        // Ours is the next one, and none that passed.
+        let _ = Clock::OWN.sleep_until(Clock::OWN.now() + period);
     }
 }
 

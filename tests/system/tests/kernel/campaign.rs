@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use nexus::assembly;
+use system::cores::{on_cores, placed};
 use system::session::profile;
 use system::{Boot, expect_exit, folder, signing, workspace};
 
@@ -24,16 +25,18 @@ fn number(name: &str) -> Option<u64> {
     Some(text.parse().unwrap_or_else(|_| panic!("{name} is a number, not {text:?}")))
 }
 
+/// Whether the machine with this seed counts instructions.
 fn is_counted(seed: u64) -> bool {
     !seed.is_multiple_of(4)
 }
 
-/// One machine with its fuzzer; what it printed.
-fn machine(seed: u64, calls: u64) -> String {
+/// One machine with `cores` cores and its fuzzer on core `on`; what it printed.
+fn machine(cores: u8, on: u8, seed: u64, calls: u64) -> String {
     let text = std::fs::read_to_string(profile("fuzz")).expect("the profile");
     let wanted = format!("args \"{seed}\" \"{calls}\"");
     let changed = text.replace("args \"1\" \"1000000\"", &wanted);
     assert!(changed.contains(&wanted), "the profile's arguments are others");
+    let changed = placed(&on_cores(&changed, cores), "fuzz-syscalls", on);
     let folder = folder();
     let path: PathBuf = folder.path().join("fuzz.kdl");
     std::fs::write(&path, changed).expect("write the profile");
@@ -45,21 +48,38 @@ fn machine(seed: u64, calls: u64) -> String {
 }
 
 /// Fails unless the fuzzer found nothing and made all its calls.
-fn judge(text: &str, seed: u64, calls: u64) {
+fn judge(cores: u8, text: &str, seed: u64, calls: u64) {
     let sum = format!("fuzz: seed {seed} calls {calls} succeeded ");
     for needed in ["init: fuzz-syscalls: exit 0", "fuzz: no leak: ", &sum] {
         assert!(
             text.contains(needed),
-            "NEXUS_SEED={seed} NEXUS_CALLS={calls}: no {needed:?}\n{text}"
+            "{cores} cores, NEXUS_SEED={seed} NEXUS_CALLS={calls}: no {needed:?}\n{text}"
         );
     }
 }
 
+fn campaign(cores: u8, on: u8, calls: u64) {
+    let seed = number("NEXUS_SEED").unwrap_or(4);
+    let calls = number("NEXUS_CALLS").unwrap_or(calls);
+    println!("{cores} cores: NEXUS_SEED={seed} NEXUS_CALLS={calls}");
+    judge(cores, &machine(cores, on, seed, calls), seed, calls);
+}
+
 #[test]
 fn mutated_calls_leave_no_leak_and_no_stuck_client() {
-    let (seed, calls) = (number("NEXUS_SEED").unwrap_or(4), 200_000);
-    println!("NEXUS_SEED={seed}");
-    judge(&machine(seed, calls), seed, calls);
+    campaign(1, 0, 200_000);
+}
+
+/// The fuzzer is on core 0, which has the services; its children are on the other one.
+#[test]
+fn mutated_calls_on_two_cores_leave_no_leak_and_no_stuck_client() {
+    campaign(2, 0, 50_000);
+}
+
+/// The fuzzer is away from the services and the audit chain, and its children are on three other cores.
+#[test]
+fn mutated_calls_on_four_cores_leave_no_leak_and_no_stuck_client() {
+    campaign(4, 3, 50_000);
 }
 
 #[test]
@@ -73,7 +93,9 @@ fn a_hundred_million_mutated_calls() {
     for seed in first.. {
         let most = if is_counted(seed) { PER_MACHINE } else { PER_MACHINE / 10 };
         let calls = most.min(all - done);
-        judge(&machine(seed, calls), seed, calls);
+        // One core, two and four in turn, and the fuzzer beside the services and away from them.
+        let (cores, on) = [(1, 0), (2, 0), (4, 3), (2, 1)][seed as usize % 4];
+        judge(cores, &machine(cores, on, seed, calls), seed, calls);
         done += calls;
         let rate = done / start.elapsed().as_secs().max(1);
         println!("seed {seed}: nothing found; {done} of {all} calls, {rate} per second");

@@ -2,6 +2,7 @@
 use std::fmt::Write;
 
 use nexus::machine::Outcome;
+use system::cores::{on_cores, placed};
 use system::{Boot, built, expect_exit, folder};
 
 /// A Photon window, ns.
@@ -12,10 +13,33 @@ const BEATS: u32 = 200;
 /// A service of the profile that is tried: name, then what stands in its braces.
 type Service<'a> = (&'a str, &'a str);
 
+/// On how many cores, and on which of them the storm is; the metronome is on core 0, and who takes what a storm sends is, too.
+#[derive(Clone, Copy)]
+struct Cores {
+    count: u8,
+    storm: u8,
+}
+
+const ONE: Cores = Cores { count: 1, storm: 0 };
+/// The storm beside the metronome, and on another core.
+const MORE: [Cores; 4] = [
+    Cores { count: 2, storm: 0 },
+    Cores { count: 2, storm: 1 },
+    Cores { count: 4, storm: 0 },
+    Cores { count: 4, storm: 1 },
+];
+/// Windows on several cores.
+const FEW_BEATS: u32 = 60;
+/// Period of the timer that bounds how long QEMU lets one core run before the next, ns.
+const TICK: u64 = 100_000;
+
 /// Boots a cell with the console driver, subject zero, `metronome` for `beats` windows, and `services`.
-fn boot(name: &str, beats: u32, services: &[Service]) -> Outcome {
+fn boot(cores: Cores, name: &str, beats: u32, services: &[Service]) -> Outcome {
     let mut text = String::from(
-        r#"machine "qemu-virt-aarch64" { ram "512M"; cores 1; }
+        r#"machine "qemu-virt-aarch64" {
+    ram "512M"
+    cores 1
+}
 cell "storm" {
     core 0
     ram "128M" at=0x50000000
@@ -38,6 +62,15 @@ cell "storm" {
     }
 "#,
     );
+    if cores.count > 1 {
+        // Before any storm: a core that never sleeps would have the first slice for 100 ms.
+        let _ = writeln!(
+            text,
+            "    service \"tick\" {{ image \"storm\"; auto; core {}; spectrum \"photon\"; energy 200; pledge \"STDIO\"; \
+             args \"tick\" \"{TICK}\"; }}",
+            cores.count - 1
+        );
+    }
     if beats != 0 {
         let _ = write!(
             text,
@@ -53,9 +86,17 @@ cell "storm" {
         );
     }
     for (service, inside) in services {
-        let _ = writeln!(text, "    service \"{service}\" {{ image \"storm\"; auto\n{inside}\n}}");
+        let core = if *service == "sink" { 0 } else { cores.storm };
+        let _ = writeln!(
+            text,
+            "    service \"{service}\" {{ image \"storm\"; auto; core {core}\n{inside}\n}}"
+        );
+    }
+    if cores.count > 1 {
+        text = placed(&text, "metronome", 0);
     }
     text.push_str("}\n");
+    let text = on_cores(&text, cores.count);
     let folder = folder();
     let path = folder.path().join(format!("{name}.kdl"));
     std::fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
@@ -83,11 +124,18 @@ struct Meanwhile {
 
 /// 200 windows beside `services`, which are on time, and nothing is held against it.
 fn keeps_its_time(name: &str, services: &[Service]) -> (Outcome, Meanwhile) {
-    let outcome = boot("storm", BEATS, services);
+    on_time(ONE, name, BEATS, services)
+}
+
+fn on_time(cores: Cores, name: &str, beats: u32, services: &[Service]) -> (Outcome, Meanwhile) {
+    let outcome = boot(cores, "storm", beats, services);
+    let (count, on) = (cores.count, cores.storm);
+    let bound = if count == 1 { 0 } else { TICK / u64::from(count) };
     let [late, _, _, missed, strikes] = numbers(&outcome, "metronome: ");
     let [calls, interrupts, domains, idle_us] = numbers(&outcome, "meanwhile: ");
     println!(
-        "beside {name}: {late} ns late at most; {calls} calls, {interrupts} interrupts, {idle_us} us idle"
+        "{count} cores, beside {name} on core {on}: {late} ns late at most (+- {bound}); {calls} calls, {interrupts} interrupts, \
+         {domains} domains, {idle_us} us idle"
     );
     assert!(late < WINDOW, "{name}: {late} ns late");
     assert_eq!((missed, strikes), (0, 0), "{name}");
@@ -158,13 +206,64 @@ fn a_fork_bomb() {
     assert!(cell.domains > 4, "{} domains", cell.domains);
 }
 
+/// The same storms on two and four cores, beside the metronome and on another core.
+fn on_more_cores(name: &str, services: &[Service], most: impl Fn(&Meanwhile) -> (u64, u64)) {
+    for cores in MORE {
+        let (_, cell) = on_time(cores, name, FEW_BEATS, services);
+        let (did, at_least) = most(&cell);
+        assert!(did > at_least, "{name} on core {} of {}: {did}", cores.storm, cores.count);
+    }
+}
+
+#[test]
+fn a_spinner_on_more_cores() {
+    let spin = r#"spectrum "void"; args "spin""#;
+    on_more_cores("a spinner", &[("spin", spin)], |_| (1, 0));
+}
+
+#[test]
+fn a_syscall_storm_on_more_cores() {
+    let calls = r#"spectrum "photon"; energy 600; pledge "STDIO"; args "calls""#;
+    on_more_cores("a syscall storm", &[("calls", calls)], |cell| (cell.calls, 2_000));
+}
+
+/// Rung from another core, a doorbell interrupts the metronome's.
+#[test]
+fn a_doorbell_storm_on_more_cores() {
+    let sink = r#"spectrum "photon"; energy 200; pledge "STDIO"; args "sink""#;
+    let bell = r#"spectrum "photon"; energy 300; pledge "STDIO"; args "bell"
+        channel 0x10001 to="sink" pledge="STDIO""#;
+    on_more_cores("a doorbell storm", &[("sink", sink), ("bell", bell)], |c| (c.calls, 1_000));
+}
+
+#[test]
+fn a_ring_flood_on_more_cores() {
+    let sink = r#"spectrum "photon"; energy 200; pledge "STDIO"; args "sink""#;
+    let flood = r#"spectrum "photon"; energy 300; pledge "STDIO"; args "flood"
+        channel 0x10001 to="sink" pledge="STDIO" slots=1024"#;
+    on_more_cores("a ring flood", &[("sink", sink), ("flood", flood)], |c| (c.calls, 1_000));
+}
+
+#[test]
+fn an_interrupt_storm_on_more_cores() {
+    let driver = r#"spectrum "photon"; energy 400; pledge "STDIO" "DEVICE"; args "interrupts"
+        device "rtc"; console "uart" output-only=#true"#;
+    on_more_cores("an interrupt storm", &[("driver", driver)], |c| (c.interrupts, 500));
+}
+
+#[test]
+fn a_fork_bomb_on_more_cores() {
+    let fork = r#"spectrum "matter"; energy 3000; pledge "STDIO" "RPATH" "EXEC"; args "fork""#;
+    on_more_cores("a fork bomb", &[("fork", fork)], |cell| (cell.domains, 5));
+}
+
 fn honest(ms: u32) {
     let work = |spectrum, energy| {
         let rest = r#"pledge "STDIO"; console "uart" output-only=#true"#;
         format!(r#"spectrum "{spectrum}"; energy {energy}; args "work" "{ms}"; {rest}"#)
     };
     let (photon, matter) = (work("photon", 300), work("matter", 1000));
-    let outcome = boot("work", 0, &[("photon", &photon), ("matter", &matter)]);
+    let outcome = boot(ONE, "work", 0, &[("photon", &photon), ("matter", &matter)]);
     let text = outcome.text();
     let lines: Vec<&str> = text.lines().filter(|l| l.starts_with("storm: worked")).collect();
     println!("{}", lines.join("\n"));

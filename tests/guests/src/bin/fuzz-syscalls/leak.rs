@@ -7,28 +7,43 @@ const PATIENCE_NS: u64 = 5_000_000_000;
 /// Time between two looks, ns.
 const PAUSE_NS: u64 = 10_000_000;
 
-/// Everything counted, and this program's own slots.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Picture {
+/// Cores that are looked at; of those that there are not, all is zero.
+const CORES: usize = 4;
+
+/// What one core's tables hold.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+struct Core {
     free: u64,
     largest: u64,
     objects: u32,
     channels: u32,
     domains: u32,
-    /// Places taken in the table of fibers, also by fibers that ended.
+}
+
+/// Everything counted, and this program's own slots.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Picture {
+    cores: [Core; CORES],
+    /// Places taken in the tables of fibers, also by fibers that ended.
     places: usize,
     slots: u32,
 }
 
 /// As it is now; all zeros where the kernel does not say.
 fn now() -> Picture {
-    let s = stats::system().unwrap_or(SystemStats::zeroed());
+    let mut cores = [Core::default(); CORES];
+    for (index, core) in (0..).zip(&mut cores) {
+        let s = stats::core(index).unwrap_or(SystemStats::zeroed());
+        *core = Core {
+            free: s.free,
+            largest: s.largest,
+            objects: s.objects,
+            channels: s.channels,
+            domains: s.domains,
+        };
+    }
     Picture {
-        free: s.free,
-        largest: s.largest,
-        objects: s.objects,
-        channels: s.channels,
-        domains: s.domains,
+        cores,
         places: stats::fibers().count(),
         slots: stats::own().map_or(0, |own| own.slots),
     }
