@@ -20,7 +20,9 @@ impl<M: Machine> Kernel<M> {
         let has = self.domains[self.fibers[place].domain as usize % DOMAINS].pledge;
         if needs & !has == 0 {
             // Two things for one slot: the manifest's own come first.
-            let _ = self.fibers[place].caps.put(slot as usize, cap);
+            if self.fibers[place].caps.put(slot as usize, cap).is_ok() {
+                self.count_loan(cap.object);
+            }
         }
     }
 

@@ -244,8 +244,8 @@ impl<M: Machine> Kernel<M> {
 
     /// The first fiber's place: the same name, number, parent and capability, and nothing else.
     fn clear_fiber(&mut self, place: usize, parked: bool) {
+        self.clear_slots(place);
         let fiber = &mut self.fibers[place];
-        fiber.caps.clear();
         let old = core::mem::replace(fiber, Fiber::FREE);
         *fiber = Fiber {
             id: old.id,

@@ -15,12 +15,16 @@ use arch::{Machine, Memory};
 use cap::Cap;
 use ring::{Consumer, Producer, Word};
 
+/// A domain of another core mapped the end.
+pub const FAR_MAPPED: u8 = NONE - 1;
+const _: () = assert!(crate::kernel::DOMAINS <= FAR_MAPPED as usize);
+
 /// One end.
 #[derive(Clone)]
 pub struct End {
     /// Object that names it; 0 before the end has one.
     pub object: u32,
-    /// Domain that mapped it; [`NONE`]: the kernel is this side.
+    /// Domain that mapped it, or [`FAR_MAPPED`]; [`NONE`]: the kernel is this side.
     pub mapped: u8,
     /// Place of the fiber that it was made for, which gets its events; copies of the capability get none.
     pub holder: u8,
@@ -258,6 +262,10 @@ impl<M: Machine> Kernel<M> {
                     self.unmap_everywhere(object);
                     self.free_object(object);
                 }
+            }
+            if self.lending.has_end_of(channel) {
+                // When it is back.
+                return;
             }
             let foreign = self.channels[channel as usize % CHANNELS].foreign;
             self.channels[channel as usize % CHANNELS] = Channel::FREE;

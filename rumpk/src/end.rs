@@ -120,7 +120,12 @@ impl<M: Machine> Kernel<M> {
             }
         }
         let at = at + LOOK_STEP as u64;
-        if at < OBJECTS as u64 { Step::More(at) } else { Step::Then(Phase::Bury) }
+        if at < OBJECTS as u64 { Step::More(at) } else { self.recalled(id) }
+    }
+
+    /// What the domain lent to other cores must be back before anything of it is used again.
+    fn recalled(&self, id: u8) -> Step {
+        if self.lending.recalls(id) { Step::Wait } else { Step::Then(Phase::Bury) }
     }
 
     /// Buries one fiber of the domain that ends; the first one is left for last.
@@ -213,8 +218,8 @@ impl<M: Machine> Kernel<M> {
             }
         }
         self.leave_far_children(place);
-        let fiber = &mut self.fibers[place];
-        fiber.caps.clear();
+        self.clear_slots(place);
+        let fiber = &self.fibers[place];
         let (parent, object) = (fiber.parent as usize, fiber.object);
         self.signal(object);
         if parent < FIBERS && self.fibers[parent].is_alive() {

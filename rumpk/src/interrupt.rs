@@ -70,13 +70,13 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// `send` on an IRQ: the line may interrupt again, at once or when the caller's next window begins.
-    pub(crate) fn unmask(&mut self, object: u32, intid: u32) {
-        if self.sched.energy_left(self.domain) > 0 {
+    pub(crate) fn unmask(&mut self, object: u32, intid: u32, domain: u8) {
+        if self.sched.energy_left(domain) > 0 {
             self.machine.mask_interrupt(intid, false);
             return;
         }
-        self.objects[object as usize % crate::kernel::OBJECTS].opens = self.domain + 1;
-        self.shut |= 1 << (self.domain % 64);
+        self.objects[object as usize % crate::kernel::OBJECTS].opens = domain + 1;
+        self.shut |= 1 << (domain % 64);
     }
 
     /// Unmasks the lines that domain `id` wanted open when it had no energy.

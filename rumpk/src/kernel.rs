@@ -1,6 +1,6 @@
 //! The kernel's state: tables of fixed size.
 use crate::channel::Channel;
-use crate::cores::Shared;
+use crate::cores::{Lending, Loans, Shared};
 use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::mapping::{Lapses, Mappers};
@@ -85,6 +85,9 @@ pub struct Kernel<M: Machine> {
     /// Who mapped each object, by its number.
     pub(crate) mappers: [Mappers; OBJECTS],
     pub(crate) lapses: Lapses,
+    /// What other cores have of ours, and we of theirs.
+    pub(crate) lending: Lending,
+    pub(crate) loans: Loans,
     /// Capabilities on their way, by channel.
     pub(crate) parked: [Parked; CHANNELS],
     /// What each domain sees of the files, by its place.
@@ -145,6 +148,8 @@ impl<M: Machine> Kernel<M> {
             channels: [Channel::FREE; CHANNELS],
             mappers: [Mappers::NONE; OBJECTS],
             lapses: Lapses::NONE,
+            lending: Lending::NONE,
+            loans: Loans::NONE,
             parked: [Parked::NONE; CHANNELS],
             veils: [const { Veil::new() }; DOMAINS],
             memory: Extents::NONE,
@@ -218,6 +223,9 @@ impl<M: Machine> Kernel<M> {
     /// Frees an object that nobody has mapped: every capability to it is void from now on, and who waits for it
     /// finds that out.
     pub(crate) fn free_object(&mut self, index: u32) {
+        if self.lending.has(index) {
+            self.call_back(index);
+        }
         let object = &mut self.objects[index as usize % OBJECTS];
         let waiters = object.waiters;
         *object = Object { epoch: next_epoch(object.epoch), ..Object::FREE };
@@ -227,6 +235,9 @@ impl<M: Machine> Kernel<M> {
 
     /// Voids every capability to an object that stays; the new epoch. Who waits for it looks again.
     pub(crate) fn raise_epoch(&mut self, index: u32) -> u32 {
+        if self.lending.has(index) {
+            self.call_back(index);
+        }
         let object = &mut self.objects[index as usize % OBJECTS];
         object.epoch = next_epoch(object.epoch);
         let (epoch, waiters) = (object.epoch, core::mem::take(&mut object.waiters));

@@ -30,9 +30,13 @@ impl Mappers {
     pub const fn has(self, domain: u8) -> bool {
         self.0 & Self::bit(domain) != 0
     }
-    /// Whether `domain` may be one of them: `Full` if it would be the ninth.
-    pub const fn check(self, domain: u8) -> Result<(), Error> {
-        if self.has(domain) || (self.0.count_ones() as usize) < MAX_MAPPERS {
+    /// How many they are.
+    pub const fn count(self) -> u32 {
+        self.0.count_ones()
+    }
+    /// Whether `domain` may be one of them, beside so many on other cores: `Full` if it would be the ninth.
+    pub const fn check(self, domain: u8, elsewhere: u32) -> Result<(), Error> {
+        if self.has(domain) || self.count() + elsewhere < MAX_MAPPERS as u32 {
             Ok(())
         } else {
             Err(Error::Full)
@@ -118,7 +122,8 @@ impl<M: Machine> Kernel<M> {
     /// Whether the current domain may map `object` through a capability that ends at `expiry`: `Full` for the ninth
     /// domain, and where no more mappings that end can be noted.
     pub(crate) fn check_mapping(&self, object: u32, expiry: u64) -> Result<(), Error> {
-        self.mappers[object as usize % OBJECTS].check(self.domain)?;
+        let elsewhere = self.far_mappers(object);
+        self.mappers[object as usize % OBJECTS].check(self.domain, elsewhere)?;
         if expiry != NEVER {
             self.lapses.room(object, self.domain)?;
         }
@@ -159,6 +164,7 @@ impl<M: Machine> Kernel<M> {
             Body::Device { base, len } | Body::Memory { base, len } => {
                 self.unmap_pages(domain, base, len);
             }
+            Body::Far(_) => self.unmap_far(object, domain),
             _ => {}
         }
         self.forget_mapping(object, domain);
@@ -178,6 +184,9 @@ impl<M: Machine> Kernel<M> {
 
     /// The pages of `object` are gone from `domain`, or its whole space is about to go.
     pub(crate) fn forget_mapping(&mut self, object: u32, domain: u8) {
+        if let Body::Far(_) = self.body(object) {
+            self.forget_far_mapping(object, domain);
+        }
         self.mappers[object as usize % OBJECTS].remove(domain);
         self.lapses.remove(object, domain);
         if let Body::End { channel, side } = self.body(object) {

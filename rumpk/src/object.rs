@@ -58,8 +58,23 @@ pub enum Body {
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum FarKind {
     Fiber,
-    /// An end of a channel that is only lent: it is not mapped, and its home sends and receives for us.
+    /// An end of a channel: its home sends and receives for us, unless it is mapped here.
     End,
+    Memory,
+    Device,
+    Irq,
+}
+
+impl FarKind {
+    const ALL: [Self; 5] = [Self::Fiber, Self::End, Self::Memory, Self::Device, Self::Irq];
+
+    /// As it stands in a parcel.
+    pub fn code(self) -> u8 {
+        self as u8
+    }
+    pub fn of_code(code: u8) -> Option<Self> {
+        Self::ALL.get(code as usize).copied()
+    }
 }
 
 /// What is known here about an object of another core.

@@ -37,10 +37,15 @@ impl Parked {
         self.to[side as usize & 1].count != 0
     }
 
-    /// Room for one more at end `side`, after what is void by `lives` has left: `Full` if there is none.
-    pub fn make_room(&mut self, side: u8, lives: impl Fn(&Cap) -> bool) -> Result<(), Error> {
+    /// Room for one more at end `side`, after what is void by `lives` is `left`: `Full` if there is none.
+    pub fn make_room(
+        &mut self,
+        side: u8,
+        lives: impl Fn(&Cap) -> bool,
+        left: &mut [Cap; PARKED],
+    ) -> Result<(), Error> {
         let line = self.line(side);
-        line.keep(lives);
+        line.keep(lives, left);
         if (line.count as usize) < PARKED { Ok(()) } else { Err(Error::Full) }
     }
 
@@ -54,10 +59,15 @@ impl Parked {
         }
     }
 
-    /// Takes the oldest one that `lives`; the void ones leave.
-    pub fn take(&mut self, side: u8, lives: impl Fn(&Cap) -> bool) -> Option<Cap> {
+    /// Takes the oldest one that `lives`; the void ones are `left`.
+    pub fn take(
+        &mut self,
+        side: u8,
+        lives: impl Fn(&Cap) -> bool,
+        left: &mut [Cap; PARKED],
+    ) -> Option<Cap> {
         let line = self.line(side);
-        line.keep(lives);
+        line.keep(lives, left);
         if line.count == 0 {
             return None;
         }
@@ -73,20 +83,22 @@ impl Parked {
         core::mem::take(&mut self.line(side).news)
     }
 
-    /// Nobody is there any more to take what waits at end `side`.
-    pub fn clear(&mut self, side: u8) {
-        *self.line(side) = Self::EMPTY;
+    /// Nobody is there any more to take what waits at end `side`, which is handed out.
+    pub fn clear(&mut self, side: u8) -> [Cap; PARKED] {
+        core::mem::replace(self.line(side), Self::EMPTY).caps
     }
 }
 
 impl Line {
-    fn keep(&mut self, lives: impl Fn(&Cap) -> bool) {
+    fn keep(&mut self, lives: impl Fn(&Cap) -> bool, left: &mut [Cap; PARKED]) {
         let mut kept = 0;
         for at in 0..self.count as usize {
             let cap = self.caps[at];
             if lives(&cap) {
                 self.caps[kept] = cap;
                 kept += 1;
+            } else {
+                left[at - kept] = cap;
             }
         }
         self.caps[kept..].fill(Cap::EMPTY);

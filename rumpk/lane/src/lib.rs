@@ -21,9 +21,9 @@ pub use memory::{Attention, Shared};
 /// Words of a message.
 pub const WORDS: usize = 8;
 /// Messages that a lane holds, a power of two.
-pub const PLACES: u32 = 512;
+pub const PLACES: u32 = 1024;
 /// Words of bells.
-pub const BELLS: usize = 4;
+pub const BELLS: usize = 5;
 
 /// What travels.
 pub type Message = [u64; WORDS];

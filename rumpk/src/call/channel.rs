@@ -1,6 +1,6 @@
 //! `send` and `recv`.
 use crate::kernel::{FIBERS, Kernel, OBJECTS};
-use crate::object::{Answer, Body, Stop, single};
+use crate::object::{Answer, Body, FarKind, Stop, single};
 use abi::call::{COST_J, COST_RING_SET_J, Error, MESSAGE_MAX, MESSAGE_MIN, number, op};
 use abi::cap::verb;
 use abi::ring::{FLAG_DESCRIPTOR, INLINE_MAX, Slot};
@@ -41,10 +41,11 @@ impl<M: Machine> Kernel<M> {
             (Body::End { .. }, op::DOORBELL) => self.doorbell(object),
             (Body::Vfs { .. }, op::DOORBELL) => Ok(0),
             (Body::Irq { intid }, op::IRQ_UNMASK) => {
-                self.unmask(object, intid);
+                self.unmask(object, intid, self.domain);
                 Ok(0)
             }
             (Body::Fiber { place }, op::FIBER_KILL) => self.kill(place as usize),
+            (Body::Far(far), op::DOORBELL) if far.kind == FarKind::End => self.doorbell(object),
             (Body::Far(far), _) => self.operate_far(far.home, far.kind, operation),
             (Body::Fiber { place }, op::FIBER_BLINK) => self.blink(place as usize),
             (Body::Fiber { place }, op::FIBER_RELEASE) => self.release(place as usize),
@@ -58,7 +59,7 @@ impl<M: Machine> Kernel<M> {
     /// Latches the peer's doorbell. A bit that is set already costs 1 J instead of SEND's price.
     pub(super) fn doorbell(&mut self, object: u32) -> Answer {
         let Body::End { channel, side } = self.body(object) else {
-            return Err(Error::BadCall.into());
+            return self.doorbell_far(object);
         };
         let ends = &self.channels[channel as usize].ends;
         let peer = &ends[1 - (side as usize & 1)];
@@ -76,6 +77,14 @@ impl<M: Machine> Kernel<M> {
             self.refund_ring();
         }
         self.signal(peer);
+        Ok(0)
+    }
+
+    #[cold]
+    fn doorbell_far(&mut self, object: u32) -> Answer {
+        if !self.ring_far(object)? {
+            self.refund_ring();
+        }
         Ok(0)
     }
 
@@ -129,7 +138,7 @@ impl<M: Machine> Kernel<M> {
         Ok((MESSAGE_MIN + message.len as usize).min(len))
     }
 
-    fn take_latch(&mut self, object: u32) -> Result<Slot, Stop> {
+    pub(crate) fn take_latch(&mut self, object: u32) -> Result<Slot, Stop> {
         let object = &mut self.objects[object as usize % OBJECTS];
         if !core::mem::take(&mut object.latched) {
             return Err(Error::Empty.into());

@@ -4,9 +4,9 @@
 //! half can run where an object is at home.
 use super::Args;
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, OBJECTS};
-use crate::object::{Answer, Body, Stop};
+use crate::object::{Answer, Body, FarKind, Stop};
 use abi::call::{Error, Landed, REVOKE};
-use abi::cap::{MAX_DEPTH, NEVER, SLOTS, verb};
+use abi::cap::{MAX_DEPTH, NEVER, PARKED, SLOTS, verb};
 use abi::prov::kind;
 use abi::ring::{INLINE_MAX, Slot};
 use abi::stats::{Event, event};
@@ -14,11 +14,11 @@ use arch::{Machine, UserAddr};
 use cap::Cap;
 
 /// A grant that was decided: nothing in it can fail any more.
-struct Offer {
-    copy: Cap,
+pub(crate) struct Offer {
+    pub copy: Cap,
     /// Channel, and the end that receives.
-    channel: u8,
-    side: u8,
+    pub channel: u8,
+    pub side: u8,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -28,6 +28,11 @@ impl<M: Machine> Kernel<M> {
             return self.revoke(slot);
         }
         let offer = self.decide_grant(args)?;
+        let end = &self.channels[offer.channel as usize % CHANNELS].ends[offer.side as usize & 1];
+        if let Some(far) = end.far {
+            // Its core looks whether it may have it, and parks it.
+            return self.grant_far(&offer, far);
+        }
         self.park(&offer);
         self.audit_grant(&offer);
         Ok(0)
@@ -55,7 +60,7 @@ impl<M: Machine> Kernel<M> {
         let cap = self.lookup_for(slot, verb::GRANT)?;
         let way = self.lookup_for(via, verb::SEND)?;
         let Body::End { channel, side } = self.body(way.object) else {
-            return Err(Error::BadCall.into());
+            return Err(no_way(self.body(way.object)).into());
         };
         let expiry = if expiry == 0 {
             NEVER
@@ -69,43 +74,52 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::Revoked.into());
         }
         let side = 1 - (side & 1);
-        self.check_receiver(channel, side, &copy)?;
-        let (objects, now) = (&self.objects, self.machine.now());
-        let lives =
-            |cap: &Cap| cap.check(objects[cap.object as usize % OBJECTS].epoch, now).is_ok();
-        self.parked[channel as usize % CHANNELS].make_room(side, lives)?;
+        if self.check_receiver(channel, side, &copy)? {
+            self.make_room(channel, side)?;
+        }
         Ok(Offer { copy, channel, side })
     }
 
+    /// Room for one more capability at an end, after the void ones have left; `Full` if there is none.
+    pub(crate) fn make_room(&mut self, channel: u8, side: u8) -> Result<(), Error> {
+        let (objects, now) = (&self.objects, self.machine.now());
+        let mut left = [Cap::EMPTY; PARKED];
+        let lives =
+            |cap: &Cap| cap.check(objects[cap.object as usize % OBJECTS].epoch, now).is_ok();
+        let room = self.parked[channel as usize % CHANNELS].make_room(side, lives, &mut left);
+        self.let_all_go(&left);
+        room
+    }
+
     /// Whether who has end `side` is there and may hold it. TAKE looks again: it may have become less by then, or
-    /// another domain may hold the end.
-    fn check_receiver(&self, channel: u8, side: u8, copy: &Cap) -> Result<(), Error> {
+    /// another domain may hold the end. `false`: that is for another core to say.
+    fn check_receiver(&self, channel: u8, side: u8, copy: &Cap) -> Result<bool, Error> {
         let ends = &self.channels[channel as usize % CHANNELS].ends;
         let (to, from) = (&ends[side as usize & 1], &ends[1 - (side as usize & 1)]);
         if to.gone || from.broken {
             return Err(Error::Gone);
         }
         if to.far.is_some() {
-            // Capabilities do not travel between cores yet.
-            return Err(Error::Unsupported);
+            return Ok(false);
         }
         if to.object == 0 {
             // The service at the other end was never started: whose mask would have to allow it?
             return Err(Error::NotReady);
         }
         let owner = self.objects[to.object as usize % OBJECTS].owner;
-        if self.may_hold(owner, copy.object) { Ok(()) } else { Err(Error::Pledge) }
+        if self.may_hold(owner, copy.object) { Ok(true) } else { Err(Error::Pledge) }
     }
 
     /// Whether a domain's mask has the bits that an object needs.
-    fn may_hold(&self, domain: u8, object: u32) -> bool {
+    pub(crate) fn may_hold(&self, domain: u8, object: u32) -> bool {
         let needs = self.objects[object as usize % OBJECTS].pledge;
         needs & !self.domains[domain as usize % DOMAINS].pledge == 0
     }
 
     /// Applies a grant: the copy waits, the doorbell rings, the fiber of that end has an event.
-    fn park(&mut self, offer: &Offer) {
+    pub(crate) fn park(&mut self, offer: &Offer) {
         let (channel, side) = (offer.channel, offer.side);
+        self.count_loan(offer.copy.object);
         self.parked[channel as usize % CHANNELS].put(side, offer.copy);
         let end = &self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
         let (object, holder) = (end.object, end.holder as usize % FIBERS);
@@ -119,7 +133,8 @@ impl<M: Machine> Kernel<M> {
 
     /// Nobody can take what was granted to an end any more.
     pub(crate) fn withdraw(&mut self, channel: u8, side: u8) {
-        self.parked[channel as usize % CHANNELS].clear(side);
+        let left = self.parked[channel as usize % CHANNELS].clear(side);
+        self.let_all_go(&left);
         let end = &self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
         let (word, bit) = offer_bit(channel, side);
         self.fibers[end.holder as usize % FIBERS].offers[word] &= !bit;
@@ -129,13 +144,14 @@ impl<M: Machine> Kernel<M> {
     fn revoke(&mut self, slot: usize) -> Answer {
         let cap = self.lookup(slot)?;
         cap.may_revoke()?;
+        let lent = self.lending.has(cap.object);
         let epoch = self.apply_revoke(&cap, self.domain);
         self.fiber_mut().caps.replace(slot, cap.restamped(epoch))?;
         let mut data = [0; 8];
         data[0] = cap.kind.0;
         data[4..].copy_from_slice(&epoch.to_le_bytes());
         self.audit(kind::REVOKE, self.fiber().id, cap.object, 0, &data);
-        Ok(0)
+        if lent { self.await_recall(cap.object) } else { Ok(0) }
     }
 
     /// Applies a REVOKE of `domain` by its capability `own`; the object's new epoch. What that domain itself has
@@ -176,7 +192,7 @@ impl<M: Machine> Kernel<M> {
         into: usize,
     ) -> Answer {
         let Body::End { channel, side } = self.body(object) else {
-            return Err(Error::BadCall.into());
+            return Err(no_way(self.body(object)).into());
         };
         if into >= SLOTS {
             return Err(Error::BadSlot.into());
@@ -194,7 +210,10 @@ impl<M: Machine> Kernel<M> {
             // What the receiver gave up meanwhile is void for it wherever it stands.
             cap.check(object.epoch, now).is_ok() && object.pledge & !mask == 0
         };
-        let Some(cap) = self.parked[channel as usize % CHANNELS].take(side, lives) else {
+        let mut left = [Cap::EMPTY; PARKED];
+        let taken = self.parked[channel as usize % CHANNELS].take(side, lives, &mut left);
+        self.let_all_go(&left);
+        let Some(cap) = taken else {
             return Err(self.nothing_parked(channel, side).into());
         };
         self.fiber_mut().caps.put(into, cap)?;
@@ -235,6 +254,14 @@ impl<M: Machine> Kernel<M> {
         let mut payload = [0; INLINE_MAX];
         payload[..Event::SIZE].copy_from_slice(&what.encode());
         Some(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })
+    }
+}
+
+/// Why capabilities do not travel through something that is no end of a channel here.
+fn no_way(body: Body) -> Error {
+    match body {
+        Body::Far(far) if far.kind == FarKind::End => Error::Unsupported,
+        _ => Error::BadCall,
     }
 }
 

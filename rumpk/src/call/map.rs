@@ -9,7 +9,7 @@ use arch::{Machine, Memory, UserAddr};
 use cap::Cap;
 
 impl<M: Machine> Kernel<M> {
-    pub(super) fn map(&mut self, args: &Args) -> Answer {
+    pub(crate) fn map(&mut self, args: &Args) -> Answer {
         let [slot, offset, len, perms, rec, _] = *args;
         let cap = self.lookup_for(slot, verb::MAP)?;
         if perms > 7 {
@@ -39,6 +39,10 @@ impl<M: Machine> Kernel<M> {
             }
             Body::Device { base, .. } => self.map_window(&cap, base, Memory::Device, args)?,
             Body::Memory { base, .. } => self.map_window(&cap, base, Memory::Normal, args)?,
+            Body::Far(_) => match self.map_far(&cap, args)? {
+                Some(info) => info,
+                None => return Ok(0),
+            },
             _ => return Err(Error::BadCall.into()),
         };
         if perms != 0 {
@@ -50,7 +54,7 @@ impl<M: Machine> Kernel<M> {
         Ok(info.tx_p as usize)
     }
 
-    fn channel_unmap_own(&mut self, object: u32) -> Result<(), Error> {
+    pub(crate) fn channel_unmap_own(&mut self, object: u32) -> Result<(), Error> {
         if !self.maps(object, self.domain) {
             return Err(Error::NotReady);
         }
@@ -60,7 +64,7 @@ impl<M: Machine> Kernel<M> {
 
     /// Maps or unmaps a part of a device window or of memory, in whole pages, inside the capability's range. Unmapping
     /// without a range takes all that the domain has of it.
-    fn map_window(
+    pub(crate) fn map_window(
         &mut self,
         cap: &Cap,
         base: u64,

@@ -13,6 +13,8 @@ mod tick;
 mod vfs;
 mod wait;
 
+pub(crate) use grant::Offer;
+
 use crate::kernel::{Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, Stop};
 use crate::postmortem::Scene;
@@ -154,7 +156,8 @@ impl<M: Machine> Kernel<M> {
         let cap = match self.lookup_for(slot, verb::MASK) {
             // A void one is dropped without a look at what it was, or its slot would never be free again.
             Err(Stop::Error(Error::Revoked)) if verbs == 0 => {
-                self.fiber_mut().caps.take(slot)?;
+                let void = self.fiber_mut().caps.take(slot)?;
+                self.let_go(&void);
                 return Ok(0);
             }
             found => found?,
@@ -176,6 +179,9 @@ impl<M: Machine> Kernel<M> {
             self.drop_private_end(&cap);
         }
         self.fiber_mut().caps.replace(slot, left)?;
+        if left.is_empty() {
+            self.let_go(&cap);
+        }
         Ok(0)
     }
 

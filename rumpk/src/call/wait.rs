@@ -184,7 +184,14 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// A mapped end is ready when its doorbell was rung, which clears it; for the others the kernel looks.
-    fn probe_end(&mut self, index: usize, channel: u8, side: u8, wants: u8, place: usize) -> u8 {
+    pub(crate) fn probe_end(
+        &mut self,
+        index: usize,
+        channel: u8,
+        side: u8,
+        wants: u8,
+        place: usize,
+    ) -> u8 {
         let ends = &self.channels[channel as usize].ends;
         let (mapped, gone) =
             (ends[side as usize & 1].mapped != NONE, ends[(1 - side as usize) & 1].gone);

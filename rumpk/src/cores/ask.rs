@@ -28,10 +28,15 @@ pub enum Use {
     Message,
     /// A child is there: its capability and its channel's go into their slots.
     Child,
+    /// A capability was parked.
+    Grant,
+    /// `object`, in epoch `len`, may be mapped.
+    Map,
 }
 
 /// A call under way.
 #[derive(Clone, Copy)]
+#[allow(clippy::struct_excessive_bools, reason = "independent facts about one call")]
 pub struct Asked {
     /// The answer is still to come: the fiber's place is not free before.
     pub pending: bool,
@@ -75,6 +80,18 @@ impl Asked {
 impl<M: Machine> Kernel<M> {
     /// Sends `note` to its object's home and suspends the current fiber.
     pub(crate) fn ask_core(&mut self, core: u8, note: Note, asked: Asked) -> Answer {
+        self.ask_through(core, core, note, asked)
+    }
+
+    /// The same where core `via` passes it on to the one that answers.
+    pub(super) fn ask_through(&mut self, via: u8, core: u8, note: Note, asked: Asked) -> Answer {
+        let (place, fiber) = (self.current, self.fiber().id);
+        self.post(via, &Note { place, fiber, ..note });
+        self.suspend(core, asked)
+    }
+
+    /// Suspends the current fiber until core `core` answers.
+    pub(super) fn suspend(&mut self, core: u8, asked: Asked) -> Answer {
         let place = self.current;
         let fiber = self.fiber_mut();
         fiber.asked = Asked { pending: true, core, ..asked };
@@ -82,8 +99,6 @@ impl<M: Machine> Kernel<M> {
         (wait.count, wait.active, wait.timed_out) = (FAR, true, false);
         (wait.deadline, wait.lapse) = (u64::MAX, 0);
         fiber.state = state::WAITING;
-        let number = fiber.id;
-        self.post(core, &Note { place, fiber: number, ..note });
         self.unready(place as usize);
         Err(Stop::Later)
     }
@@ -94,14 +109,21 @@ impl<M: Machine> Kernel<M> {
         let fiber = &mut self.fibers[place];
         let asked = &mut fiber.asked;
         if !asked.pending || asked.core != from || fiber.id != note.fiber {
+            self.refuse_mapping(from, note);
             return;
         }
+        let domain = fiber.domain;
         let (orphan, stale) = (core::mem::take(&mut asked.orphan), asked.stale);
         (asked.pending, asked.done) = (false, !orphan && !stale);
         (asked.status, asked.value) = (note.word as i32, note.a);
         let asked = *asked;
-        if asked.how == Use::Child {
-            self.child_started(from, &asked, note);
+        match asked.how {
+            Use::Child => self.child_started(from, &asked, note),
+            Use::Grant if asked.status == 0 => self.handed_over(place as u8, &asked, note.a),
+            Use::Map if orphan || stale || self.is_ending(domain) => {
+                self.refuse_mapping(from, note);
+            }
+            _ => {}
         }
         if orphan {
             self.fibers[place].state = 0;
@@ -140,7 +162,8 @@ impl<M: Machine> Kernel<M> {
             match self.take_answer(&asked) {
                 Ok(value) => result.1 = value,
                 Err(Stop::Error(error)) => result = (error as isize, 0),
-                Err(_) => {}
+                // Given up meanwhile.
+                Err(_) => result = (Error::Denied as isize, 0),
             }
         }
         self.fiber_mut().frame.set_result(result.0, result.1);
@@ -154,6 +177,8 @@ impl<M: Machine> Kernel<M> {
         let parcel = self.parcel(self.core, self.current).ok_or(Error::Gone)?;
         match asked.how {
             Use::Plain => return Ok(asked.value as usize),
+            Use::Grant => return Ok(0),
+            Use::Map => return self.mapping_allowed(asked),
             Use::Child => return self.take_child(asked),
             Use::Copy | Use::Message => parcel.get(0, &mut bytes),
         }
@@ -182,12 +207,11 @@ impl<M: Machine> Kernel<M> {
     /// `send` of an operation number on it.
     pub(crate) fn operate_far(&mut self, home: Home, kind: FarKind, operation: usize) -> Answer {
         match kind {
-            FarKind::Fiber => {
+            FarKind::Fiber | FarKind::Irq => {
                 let note = Note { word: operation as u32, ..home.note(kind::OPERATE) };
                 self.ask_core(home.core, note, Asked::NONE)
             }
-            // An end that is only lent: who has it rings for itself.
-            FarKind::End => Err(Error::BadCall.into()),
+            _ => Err(Error::BadCall.into()),
         }
     }
 
@@ -207,7 +231,10 @@ impl<M: Machine> Kernel<M> {
         let own = far.parent == self.current;
         let asked = Asked { how: Use::Message, buf, len: len as u32, ..Asked::NONE };
         match far.kind {
-            FarKind::End => self.ask_core(far.home.core, far.home.note(kind::RECEIVE), asked),
+            FarKind::End | FarKind::Irq => {
+                self.ask_core(far.home.core, far.home.note(kind::RECEIVE), asked)
+            }
+            FarKind::Memory | FarKind::Device => Err(Error::BadCall.into()),
             FarKind::Fiber if own && !far.ended => Err(Error::Empty.into()),
             FarKind::Fiber => {
                 let note = Note { word: own.into(), ..far.home.note(kind::TAKE_END) };
@@ -220,6 +247,9 @@ impl<M: Machine> Kernel<M> {
     /// Which wants hold at something of another core, as far as is known here; asks its home to tell if none does.
     pub(crate) fn probe_far(&mut self, index: usize, wants: u8) -> u8 {
         let Body::Far(far) = &mut self.objects[index].body else { return want::DEAD };
+        if matches!(far.kind, FarKind::Memory | FarKind::Device) {
+            return want::DEAD;
+        }
         if far.kind == FarKind::Fiber && far.parent != crate::kernel::NONE {
             return if far.ended { wants & (want::READABLE | want::EVENT) } else { 0 };
         }

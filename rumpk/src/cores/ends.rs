@@ -57,6 +57,10 @@ impl<M: Machine> Kernel<M> {
         if self.shared.is_none() {
             return;
         }
+        if !held && self.is_lent_end(channel, side) {
+            // Told when no other core can reach it any more.
+            return;
+        }
         let before = self.end_state(self.core, channel, side);
         let serial = before.serial + u32::from(held);
         self.set_end_state(channel, side, State { held, serial });

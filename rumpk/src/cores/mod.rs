@@ -9,9 +9,12 @@
 //! path that finds an object finds it on its own core, and the paths that count pay nothing for the other cores.
 pub(crate) mod ask;
 mod born;
+mod borrow;
 mod child;
 pub(crate) mod ends;
 mod family;
+mod hand;
+mod lend;
 mod note;
 mod parcel;
 mod serve;
@@ -20,6 +23,8 @@ mod wish;
 
 pub use ask::{Asked, Use};
 pub use born::FarParent;
+pub use borrow::Loans;
+pub use lend::Lending;
 pub use share::{Home, Shared};
 
 use crate::channel::Channel;
@@ -35,7 +40,10 @@ const AT_ONCE: usize = 8;
 /// From here on bells of a lane say that a channel's end changed; below, they are doorbells. Each by channel.
 pub(crate) const CHANGED: usize = CHANNELS;
 
-const _: () = assert!(2 * CHANNELS <= 64 * lane::BELLS);
+/// From here on: something about a lent object changed. By its place in its home's list.
+pub(crate) const LENT_BELL: usize = 2 * CHANNELS;
+
+const _: () = assert!(LENT_BELL + lend::LENT <= 64 * lane::BELLS);
 
 impl<M: Machine> Kernel<M> {
     /// Makes `other`, all zeros, the kernel of core `core`. Its machine comes with the core itself.
@@ -136,6 +144,8 @@ impl<M: Machine> Kernel<M> {
     fn heard(&mut self, bell: usize) {
         if bell < CHANGED {
             self.heard_doorbell(bell as u8);
+        } else if bell >= LENT_BELL {
+            self.heard_lent(bell - LENT_BELL);
         } else {
             self.end_changed((bell - CHANGED) as u8);
         }
@@ -149,6 +159,9 @@ impl<M: Machine> Kernel<M> {
             kind::WATCH => self.watch(from, note),
             kind::SIGNAL => self.signalled(from, note),
             kind::AUDIT => self.audit_far(message),
+            kind::GRANT => self.handed(note),
+            kind::VOID => self.called_back(from, note),
+            kind::VOIDED => self.given_back(from, note),
             _ => self.serve(from, note),
         }
     }

@@ -1,9 +1,11 @@
 //! What a message between cores says.
 //!
-//! How many can be under way from one core to another, so that [`lane::PLACES`] (512) suffice: a request for each of its
+//! How many can be under way from one core to another, so that [`lane::PLACES`] (1024) suffice: a request for each of its
 //! fibers (64) and an answer for each fiber of the other (64); the end of each of its fibers (64); one WATCH for each of its
-//! far ends and one SIGNAL for each of the other's (two for a domain: 64 each); one ORPHAN for each far child (64). The
-//! rest, and at most [`AUDITS`], is for audit records, which are counted where they do not fit.
+//! far ends and one SIGNAL for each of the other's (two for a domain: 64 each, and 64 each for what is borrowed); one ORPHAN
+//! for each far child (64); one GRANT of each fiber of the other two cores that passes here (128); one VOID for each thing lent and
+//! one VOIDED for each borrowed (64 each). The rest, and at most [`AUDITS`], is for audit records, which are counted where
+//! they do not fit.
 use lane::Message;
 
 /// Audit records that may be under way.
@@ -35,6 +37,14 @@ pub mod kind {
     pub const RECEIVE: u8 = 20;
     /// Statistics: `word` class, `a` place.
     pub const STATS: u8 = 21;
+    /// May a domain of ours map this object?
+    pub const MAP: u8 = 22;
+    /// Park the copy in the parcel, or pass it on; coded by `super::super::hand`.
+    pub const GRANT: u8 = 32;
+    /// Nobody has this object of ours any more: `word` our entry for it, and how many mappings we allowed.
+    pub const VOID: u8 = 33;
+    /// It is so: `word` the entry.
+    pub const VOIDED: u8 = 34;
 }
 
 /// A message.

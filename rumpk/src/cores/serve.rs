@@ -31,6 +31,7 @@ impl<M: Machine> Kernel<M> {
         let answer = match note.kind {
             kind::SPAWN => self.serve_spawn(from, note),
             kind::STATS => self.serve_stats(from, note),
+            kind::MAP => self.serve_map(from, note),
             _ => self.serve_object(from, note).map(|value| (value, 0)),
         };
         let (status, a, b) = match answer {
@@ -38,18 +39,22 @@ impl<M: Machine> Kernel<M> {
             Err(Stop::Error(error)) => (error as i32, 0, 0),
             Err(_) => (Error::Unsupported as i32, 0, 0),
         };
-        let Note { place, fiber, .. } = *note;
-        let word = status as u32;
-        self.post(from, &Note { kind: kind::ANSWER, place, fiber, word, a, b, ..Note::default() });
+        let (kind, word) = (kind::ANSWER, status as u32);
+        self.post(from, &Note { kind, word, a, b, ..*note });
     }
 
     /// The object that a message names, if it is still that one.
-    fn object_of(&self, note: &Note) -> Result<(u32, Body), Error> {
+    pub(super) fn object_of(&self, note: &Note) -> Result<(u32, Body), Error> {
         let object = &self.objects[note.object as usize % OBJECTS];
         if object.epoch != note.epoch || object.is_free() {
             return Err(Error::Revoked);
         }
         Ok((note.object, object.body))
+    }
+
+    fn serve_map(&mut self, from: u8, note: &Note) -> Result<(u64, u64), Stop> {
+        let (object, body) = self.object_of(note)?;
+        Ok((self.allow_mapping(from, object, body)?, super::lend::CONSENT))
     }
 
     fn serve_object(&mut self, from: u8, note: &Note) -> Result<u64, Stop> {
@@ -74,6 +79,13 @@ impl<M: Machine> Kernel<M> {
                 return Ok(0);
             }
             (kind::RECEIVE, Body::End { channel, side }) => self.channel_recv(channel, side)?,
+            (kind::RECEIVE, Body::Irq { .. }) => self.take_latch(note.object)?,
+            (kind::OPERATE, Body::Irq { intid }) if note.word as usize == op::IRQ_UNMASK => {
+                // The line is its owner's, who pays for what it brings.
+                let owner = self.objects[note.object as usize % OBJECTS].owner;
+                self.unmask(note.object, intid, owner);
+                return Ok(0);
+            }
             _ => return Err(Error::BadCall.into()),
         };
         parcel.put(0, &message.encode());
@@ -92,11 +104,17 @@ impl<M: Machine> Kernel<M> {
     pub(super) fn watch(&mut self, from: u8, note: &Note) {
         let wants = note.word as u8;
         let got = match self.object_of(note) {
-            Ok((_, Body::End { channel, side })) => {
-                let (readable, writable) = self.channel_ready(channel, side);
-                let holds =
-                    (want::READABLE * u8::from(readable)) | (want::WRITABLE * u8::from(writable));
-                holds & wants
+            Ok((index, Body::End { channel, side })) => {
+                let index = index as usize % OBJECTS;
+                // As for a fiber of ours, but that none of them is to be woken.
+                let waiters = self.objects[index].waiters;
+                let got = self.probe_end(index, channel, side, wants, 0);
+                self.objects[index].waiters = waiters;
+                got
+            }
+            Ok((index, Body::Irq { .. })) => {
+                let rung = self.take_latch(index).is_ok();
+                if rung { wants & (want::READABLE | want::EVENT) } else { 0 }
             }
             Ok((_, Body::Fiber { place })) => {
                 let ended = self.fibers[place as usize].state == state::ENDED;

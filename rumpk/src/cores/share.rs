@@ -1,4 +1,5 @@
 //! What the cores share: words with one writer each, and who is where.
+use super::lend::LENT;
 use super::note::{AUDITS, kind};
 use super::parcel::Parcel;
 use crate::kernel::{CHANNELS, FIBERS, Kernel, OBJECTS};
@@ -7,7 +8,7 @@ use abi::call::Error;
 use abi::cap::Kind;
 use abi::pledge::WINDOW_NS;
 use arch::{CORES, Machine};
-use core::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use core::sync::atomic::{AtomicU8, AtomicU32, AtomicU64, Ordering};
 use lane::Message;
 use prov::Entry;
 
@@ -27,6 +28,9 @@ pub struct Shared {
     pub(crate) ends: [[[AtomicU32; 2]; CHANNELS]; CORES],
     /// Admitted energy in millionths of the core.
     loads: [AtomicU64; CORES],
+    /// Mappings of lent objects that ended, modulo 256: by the core that had them, which writes it, the object's home, and
+    /// its place in the home's list.
+    pub(crate) ended: [[[AtomicU8; LENT]; CORES]; CORES],
     /// By service: where its first fiber is. Written by the core that it runs on.
     services: [AtomicU64; SERVICES],
 }
@@ -66,6 +70,7 @@ impl Shared {
             parcels: [const { [const { Parcel::new() }; FIBERS] }; CORES],
             ends: [const { [const { [const { AtomicU32::new(0) }; 2] }; CHANNELS] }; CORES],
             loads: [const { AtomicU64::new(0) }; CORES],
+            ended: [const { [const { [const { AtomicU8::new(0) }; LENT] }; CORES] }; CORES],
             services: [const { AtomicU64::new(0) }; SERVICES],
         }
     }

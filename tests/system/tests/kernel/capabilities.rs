@@ -1,7 +1,7 @@
 //! Capabilities that travel: the guest `grants` and its puppets do what the contract allows and what it forbids; each line
 //! of theirs is one of its sentences.
 use system::session::profile;
-use system::{Boot, built, expect_exit};
+use system::{Boot, built, expect_exit, folder};
 
 /// Scenarios of the guest, by what it calls them.
 const SCENES: [&str; 9] = [
@@ -47,6 +47,38 @@ fn capabilities_travel_and_end_as_the_contract_says() {
 #[test]
 fn capabilities_travel_and_end_under_rumkv() {
     judge("grants-core");
+}
+
+/// The same guest on several cores, where its puppets run on others than itself. Not counted: the cores run side by side.
+fn judge_on(cores: usize) {
+    let cell = std::fs::read_to_string(profile("cells/grants")).expect("the cell");
+    let numbers = ["0 1", "0 1 2 3"][cores / 4];
+    let cell = cell.replacen("    core 0\n", &format!("    core {numbers}\n"), 1);
+    let cell = cell.replacen("        energy 4000\n", "        energy 4000\n        core 0\n", 1);
+    let machine = format!("machine \"qemu-virt-aarch64\" {{ ram \"512M\"; cores {cores}; }}\n");
+    let folder = folder();
+    let path = folder.path().join(format!("grants-{cores}.kdl"));
+    std::fs::write(&path, machine + &cell).expect("a profile");
+    let outcome = Boot::of(&built(&path.to_string_lossy())).run();
+    let text = outcome.text().replace('\r', "");
+    for scene in SCENES {
+        assert!(text.contains(&format!("grants: {scene}: ok\n")), "{scene}\n{text}");
+    }
+    expect_exit(&outcome, 0);
+    assert!(text.contains("init: grants: exit 0"), "{text}");
+    // The program itself is where the services are, on core 0.
+    let homes = if cores == 2 { "0b10" } else { "0b1110" };
+    assert!(text.contains(&format!("grants: puppets ran on cores {homes}\n")), "{text}");
+}
+
+#[test]
+fn capabilities_travel_between_two_cores() {
+    judge_on(2);
+}
+
+#[test]
+fn capabilities_travel_between_four_cores() {
+    judge_on(4);
 }
 
 #[test]

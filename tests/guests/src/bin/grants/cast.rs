@@ -93,6 +93,9 @@ pub fn drop_slot(slot: usize) -> Left {
     call(n::MASK, [slot, 0, 0, 0, 0, 0])
 }
 
+/// Cores on which puppets ended, one bit each.
+pub static HOMES: AtomicU64 = AtomicU64::new(0);
+
 /// A child that does as it is told.
 pub struct Puppet {
     pub fiber: Fiber,
@@ -176,6 +179,7 @@ impl Puppet {
 
     fn ended(self) -> Scene<(u8, u64)> {
         let end = self.fiber.end()?;
+        HOMES.fetch_or(1 << (end.fiber >> 24), Relaxed);
         must(drop_slot(self.channel.0.into()), (0, 0))?;
         Ok((end.end, end.code))
     }

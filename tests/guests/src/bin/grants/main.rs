@@ -45,5 +45,7 @@ fn main() -> usize {
             }
         }
     }
+    let homes = cast::HOMES.load(core::sync::atomic::Ordering::Relaxed);
+    println!("grants: puppets ran on cores {homes:#b}");
     failed
 }
