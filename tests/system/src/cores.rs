@@ -24,3 +24,36 @@ pub fn placed(text: &str, service: &str, core: u8) -> String {
     assert!(out != text, "no service {service:?} in:\n{text}");
     out
 }
+
+/// A profile of `tests/system/profiles` as one text, with what it includes.
+///
+/// # Panics
+/// If it cannot be read.
+#[must_use]
+pub fn whole(name: &str) -> String {
+    let path = crate::session::profile(name);
+    let read = |path: &std::path::Path| {
+        std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    };
+    let path = std::path::Path::new(&path);
+    let lines = read(path);
+    let line = |line: &str| match line.strip_prefix("include \"").and_then(|l| l.strip_suffix('"'))
+    {
+        Some(file) => read(&path.with_file_name(file)),
+        None => format!("{line}\n"),
+    };
+    lines.lines().map(line).collect()
+}
+
+/// Builds a profile's text and says how to boot it, counting instructions.
+///
+/// # Panics
+/// If it does not build.
+#[must_use]
+pub fn boot(text: &str) -> crate::Boot {
+    let folder = crate::folder();
+    let path = folder.path().join("profile.kdl");
+    std::fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let built = nexus::assembly::build(crate::workspace(), &path, &crate::signing());
+    crate::Boot::of(&built.unwrap_or_else(|e| panic!("{e}"))).counted()
+}

@@ -8,6 +8,7 @@ mod campaign;
 mod capabilities;
 mod energy;
 mod gdb;
+mod more_cores;
 mod pledge;
 mod smp;
 mod unveil;

@@ -1,7 +1,10 @@
 //! Unveil: what a domain does not see is not there, for itself and for its children.
 use system::{Boot, built, expect_exit, folder};
 
-const PROFILE: &str = r#"machine "qemu-virt-aarch64" { ram "512M"; cores 1; }
+pub(crate) const PROFILE: &str = r#"machine "qemu-virt-aarch64" {
+    ram "512M"
+    cores 1
+}
 cell "unveil" {
     core 0
     ram "128M" at=0x50000000

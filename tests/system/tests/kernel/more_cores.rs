@@ -1,0 +1,78 @@
+//! The guests of the other subjects on two and on four cores: the same profiles with more cores, and their services elsewhere.
+//! Storms, the fuzzer and what crosses cores have tests of their own.
+use system::cores::{boot, on_cores, placed, whole};
+use system::expect_exit;
+use system::session::script;
+
+/// Numbers of cores, and the last of each.
+const SIZES: [(u8, u8); 2] = [(2, 1), (4, 3)];
+
+/// What a profile printed on `cores` cores with each of `services` on its core; `typed`: commands of its shell.
+fn printed(name: &str, cores: u8, services: &[(&str, u8)], typed: &[&str]) -> String {
+    let text = on_cores(&whole(name), cores);
+    let text = services.iter().fold(text, |text, (service, core)| placed(&text, service, *core));
+    let boot = boot(&text);
+    let boot = if typed.is_empty() { boot } else { boot.script(script(typed.iter().copied())) };
+    let outcome = boot.run();
+    expect_exit(&outcome, 0);
+    outcome.text().replace('\r', "")
+}
+
+/// A server and its clients, each on a core of its own as far as there are so many.
+#[test]
+fn one_fiber_serves_clients_of_other_cores() {
+    for (cores, last) in SIZES {
+        let there = [("tasks", 1), ("client-a", 0), ("client-b", last)];
+        let text = printed("authors", cores, &there, &["run heap reserve", "poweroff"]);
+        let lines = ["one -> ONE", "two -> TWO", "three -> THREE", "four -> FOUR", "five -> FIVE"];
+        for line in lines.iter().chain(&["tasks: served 3 and 2", "heap: refused, and whole again"])
+        {
+            assert!(text.contains(line), "{cores}: no `{line}` in:\n{text}");
+        }
+    }
+}
+
+/// A domain that is crashed a hundred times, away from the services.
+#[test]
+fn a_hundred_crashes_on_another_core_cost_nobody_anything() {
+    for (cores, last) in SIZES {
+        let text = on_cores(&whole("blink"), cores).replace("\"1000\"", "\"100\"");
+        let text = ["victim", "ticker", "storm"]
+            .iter()
+            .fold(text, |text, service| placed(&text, service, last));
+        let outcome = boot(&text).run();
+        expect_exit(&outcome, 0);
+        let text = outcome.text();
+        let line = text.lines().find(|l| l.starts_with("storm: started"));
+        let line = line.unwrap_or_else(|| panic!("{cores}:\n{text}"));
+        for word in ["started true", "wrong 0", "leak false", "quarantine true"] {
+            assert!(line.contains(word), "{cores}: {line}");
+        }
+    }
+}
+
+/// Programs that end badly under a shell on the last core, and a driver on core 0 that it restarts from there.
+#[test]
+fn the_shell_on_another_core_runs_and_asks() {
+    for (cores, last) in SIZES {
+        let typed = ["run misuse nothing", "run touch read 0x10", "ps", "poweroff"];
+        let text = printed("guests-micro", cores, &[("shell", last)], &typed);
+        assert!(text.contains("touch: killed: page fault at 0x10"), "{cores}:\n{text}");
+        let ps = text.split("nexus> ps").nth(1).unwrap_or_else(|| panic!("{text}"));
+        assert!(ps.contains("uart") && ps.contains("shell"), "{cores}:\n{text}");
+    }
+}
+
+/// Who sees only a part of the files, away from core 0.
+#[test]
+fn what_is_not_unveiled_is_not_found_on_other_cores() {
+    for (cores, last) in SIZES {
+        let text = on_cores(crate::unveil::PROFILE, cores);
+        let text = placed(&placed(&text, "itself", last), "manifest", 1);
+        let outcome = boot(&text).run();
+        expect_exit(&outcome, 0);
+        for name in ["itself", "manifest"] {
+            assert!(outcome.text().contains(&format!("init: {name}: exit 0")), "{cores}");
+        }
+    }
+}
