@@ -10,5 +10,6 @@ mod energy;
 mod gdb;
 mod more_cores;
 mod pledge;
+mod promises;
 mod smp;
 mod unveil;
