@@ -12,34 +12,65 @@ pub trait Field: Copy {
     fn get(b: &[u8]) -> Self;
     /// Writes the value to the first [`Field::LEN`] bytes of `b`, little-endian.
     fn put(self, b: &mut [u8]);
+    /// Reads an array.
+    fn get_all<const N: usize>(b: &[u8]) -> [Self; N] {
+        core::array::from_fn(|i| Self::get(&b[i * Self::LEN..]))
+    }
+    /// Writes an array.
+    fn put_all<const N: usize>(all: &[Self; N], b: &mut [u8]) {
+        for (i, v) in all.iter().enumerate() {
+            v.put(&mut b[i * Self::LEN..]);
+        }
+    }
 }
 
 macro_rules! integer {
-    ($($t:ty),*) => {$(
+    ($t:ty $(, $arrays:item)*) => {
         impl Field for $t {
             const LEN: usize = size_of::<$t>();
+            #[inline]
             fn get(b: &[u8]) -> Self {
                 let mut raw = [0; size_of::<$t>()];
                 raw.copy_from_slice(&b[..Self::LEN]);
                 <$t>::from_le_bytes(raw)
             }
+            #[inline]
             fn put(self, b: &mut [u8]) {
                 b[..Self::LEN].copy_from_slice(&self.to_le_bytes());
             }
+            $($arrays)*
         }
-    )*};
+    };
 }
-integer!(u8, u16, u32, u64, i32, i64);
-
-impl<T: Field + Default, const N: usize> Field for [T; N] {
-    const LEN: usize = T::LEN * N;
-    fn get(b: &[u8]) -> Self {
-        core::array::from_fn(|i| T::get(&b[i * T::LEN..]))
+// Payloads, names and hashes are the longest fields there are: one copy, not a byte at a time.
+integer!(
+    u8,
+    #[inline]
+    fn get_all<const N: usize>(b: &[u8]) -> [u8; N] {
+        let mut all = [0; N];
+        all.copy_from_slice(&b[..N]);
+        all
+    },
+    #[inline]
+    fn put_all<const N: usize>(all: &[u8; N], b: &mut [u8]) {
+        b[..N].copy_from_slice(all);
     }
+);
+integer!(u16);
+integer!(u32);
+integer!(u64);
+integer!(i32);
+integer!(i64);
+
+impl<T: Field, const N: usize> Field for [T; N] {
+    const LEN: usize = T::LEN * N;
+    #[inline]
+    fn get(b: &[u8]) -> Self {
+        T::get_all(b)
+    }
+    #[inline]
     fn put(self, b: &mut [u8]) {
-        for (i, v) in self.into_iter().enumerate() {
-            v.put(&mut b[i * T::LEN..]);
-        }
+        T::put_all(&self, b);
     }
 }
 

@@ -3,6 +3,10 @@
 //! [`contract`] is the trait and the porting guide. One folder per architecture has the same file names; the `cfg` below
 //! is the only place that chooses. `host` behaves like a machine in ordinary memory.
 #![no_std]
+#![allow(
+    clippy::inline_always,
+    reason = "the kernel is built for size, and some of this is on every call's path"
+)]
 
 pub mod contract;
 pub use contract::{

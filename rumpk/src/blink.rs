@@ -313,7 +313,7 @@ impl<M: Machine> Kernel<M> {
         self.inherit_console(place, self.fibers[place].parent);
         for object in &mut self.objects {
             // More of them than the manifest gives: the dead one had made some itself.
-            if object.body == Body::Kept && object.owner == id {
+            if object.is_kept() && object.owner == id {
                 *object =
                     crate::object::Object { epoch: object.epoch, ..crate::object::Object::FREE };
             }

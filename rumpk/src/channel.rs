@@ -164,14 +164,14 @@ impl<M: Machine> ring::Memory for View<'_, M> {
     fn read_payload(&self, slot: u32, to: &mut [u8; INLINE_MAX]) {
         let mut words = [0; INLINE_MAX / 8];
         self.machine.read_words(self.slot(slot) + 16, &mut words);
-        for (to, word) in to.chunks_exact_mut(8).zip(words) {
-            to.copy_from_slice(&word.to_le_bytes());
+        for (to, word) in to.as_chunks_mut().0.iter_mut().zip(&words) {
+            *to = word.to_le_bytes();
         }
     }
     fn write_payload(&self, slot: u32, from: &[u8; INLINE_MAX]) {
         let mut words = [0; INLINE_MAX / 8];
-        for (word, from) in words.iter_mut().zip(from.chunks_exact(8)) {
-            *word = u64::from_le_bytes(from.try_into().unwrap_or_default());
+        for (word, from) in words.iter_mut().zip(from.as_chunks().0) {
+            *word = u64::from_le_bytes(*from);
         }
         self.machine.write_words(self.slot(slot) + 16, &words);
     }
@@ -319,7 +319,12 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Receives for an end that is not mapped. What was sent before the peer went stays readable.
-    pub(crate) fn channel_recv(&mut self, channel: u8, side: u8) -> Result<Slot, Error> {
+    pub(crate) fn channel_recv(
+        &mut self,
+        channel: u8,
+        side: u8,
+        to: &mut Slot,
+    ) -> Result<(), Error> {
         let slots = self.stand_in(channel, side, false)?;
         // The object of a peer that went may be another's by now.
         let gone = self.channels[channel as usize % CHANNELS].ends[1 - (side as usize & 1)].gone;
@@ -329,7 +334,8 @@ impl<M: Machine> Kernel<M> {
                 if !gone && (popped.must_ring || self.peer_unmapped(channel, side)) {
                     self.signal_end(channel, 1 - (side & 1));
                 }
-                Ok(popped.slot)
+                *to = popped.slot;
+                Ok(())
             }
             Err(Error::Empty) if gone => Err(Error::Gone),
             Err(error) => Err(self.broke(channel, side, error)),

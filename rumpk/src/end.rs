@@ -185,7 +185,7 @@ impl<M: Machine> Kernel<M> {
         // Its own pages go with its space, and its own fibers wait for nothing any more.
         self.forget_mapping(index, id);
         self.objects[index as usize].waiters &= !self.domains[id as usize % DOMAINS].fibers;
-        if object.owner != id || object.body == Body::Kept {
+        if object.owner != id || object.is_kept() {
             return false;
         }
         self.unmap_everywhere(index);

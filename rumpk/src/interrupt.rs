@@ -45,7 +45,10 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn irq_object(&self, intid: u32) -> Option<u32> {
-        let found = self.objects.iter().position(|o| o.body == Body::Irq { intid });
+        let found = self
+            .objects
+            .iter()
+            .position(|o| matches!(o.body, Body::Irq { intid: of } if of == intid));
         found.map(|index| index as u32)
     }
 

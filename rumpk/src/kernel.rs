@@ -193,8 +193,9 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The live capability in the current fiber's `slot`. Using what a pledge gave up ends the domain.
-    pub(crate) fn lookup(&self, slot: usize) -> Result<Cap, Stop> {
-        let cap = *self.fiber().caps.get(slot)?;
+    #[inline(never)]
+    pub(crate) fn lookup(&self, slot: usize) -> Result<&Cap, Stop> {
+        let cap = self.fiber().caps.get(slot)?;
         let object = &self.objects[cap.object as usize % OBJECTS];
         let now = if cap.expiry == abi::cap::NEVER { 0 } else { self.machine.now() };
         cap.check(object.epoch, now).map_err(|error| self.void(slot, error))?;
@@ -205,10 +206,12 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// [`Self::lookup`], and the capability must carry `verb`.
+    #[inline(always)]
     pub(crate) fn lookup_for(&self, slot: usize, verb: u8) -> Result<Cap, Stop> {
         let cap = self.lookup(slot)?;
         cap.allows(verb)?;
-        Ok(cap)
+        // A copy: most callers want the object's number only, and the rest of it is then never made.
+        Ok(*cap)
     }
 
     /// Takes a free object and gives it a new epoch.

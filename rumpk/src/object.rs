@@ -164,10 +164,14 @@ impl Object {
     }
     /// Free, or kept for this owner's next instance.
     pub fn is_free_for(&self, owner: u8) -> bool {
-        self.is_free() || (self.body == Body::Kept && self.owner == owner)
+        self.is_free() || (self.is_kept() && self.owner == owner)
     }
     pub fn is_free(&self) -> bool {
-        self.body == Body::Free
+        matches!(self.body, Body::Free)
+    }
+    /// Its owner's next instance will need the place.
+    pub fn is_kept(&self) -> bool {
+        matches!(self.body, Body::Kept)
     }
 }
 

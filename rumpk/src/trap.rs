@@ -36,9 +36,11 @@ impl<M: Machine> Kernel<M> {
     /// Gives the FP/SIMD registers to the current fiber; they stay its own until another one asks.
     pub(crate) fn take_floating(&mut self) {
         let (new, old) = (self.current as usize % FIBERS, self.floating as usize);
-        let alive = old < FIBERS && old != new && self.fibers[old].state != state::ENDED;
-        if alive && let Ok([from, to]) = self.fibers.get_disjoint_mut([old, new]) {
-            self.machine.swap_floating(Some(&mut from.frame), &mut to.frame);
+        if old < FIBERS && old != new && self.fibers[old].state != state::ENDED {
+            let (below, above) = self.fibers.split_at_mut(old.max(new));
+            let (low, high) = (&mut below[old.min(new)].frame, &mut above[0].frame);
+            let (from, to) = if old < new { (low, high) } else { (high, low) };
+            self.machine.swap_floating(Some(from), to);
         } else {
             self.machine.swap_floating(None, &mut self.fibers[new].frame);
         }

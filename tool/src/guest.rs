@@ -21,6 +21,10 @@ const USER_FLAGS: [&str; 5] = [
     "-Clink-arg=-Tnpk.ld",
 ];
 
+/// Crates that are built for size would have equal runs of instructions, prologues above all, moved into functions of the
+/// linker's making: two branches more in each of them on the paths that have budgets, and bytes that belong to no source.
+const NO_OUTLINER: &str = "-Cllvm-args=-enable-machine-outliner=never";
+
 /// What the tree is called in programs.
 pub const TREE: &str = "/nexus";
 
@@ -36,6 +40,7 @@ pub fn flags(workspace: &Workspace, level: Level) -> Result<OsString, Failure> {
     ] {
         flags.push(format!("--remap-path-prefix={}={to}", from.display()));
     }
+    flags.push(NO_OUTLINER.into());
     if level == Level::User {
         flags.extend(USER_FLAGS.map(String::from));
     }

@@ -184,7 +184,7 @@ pub fn tags() -> u32 {
 }
 
 fn entry(machine: &mut Aarch64, table: u64, index: u64) -> &mut u64 {
-    let slot = machine.words(table + index * 8, 1);
+    let slot = machine.ram.words(table + index * 8, 1);
     // SAFETY: `words` checked that it is RAM and aligned; borrowed with `machine`.
     unsafe { &mut *slot }
 }
@@ -224,7 +224,7 @@ fn run(at: u64, left: u64) -> u64 {
 fn entries(machine: &mut Aarch64, table: u64, at: u64, count: u64) -> &mut [u64] {
     let first = at >> 12 & (ENTRIES - 1);
     assert!(first + count <= ENTRIES, "entries of another table");
-    let slots = machine.words(table + first * 8, count as usize);
+    let slots = machine.ram.words(table + first * 8, count as usize);
     // SAFETY: `words` checked that they are RAM and aligned; borrowed with `machine`.
     unsafe { core::slice::from_raw_parts_mut(slots, count as usize) }
 }

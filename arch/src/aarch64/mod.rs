@@ -6,6 +6,7 @@ mod bulk;
 mod frame;
 mod gic;
 mod mmu;
+mod ram;
 mod secondary;
 mod start;
 mod time;
@@ -83,7 +84,7 @@ impl<T> CoreCell<T> {
 pub struct Aarch64 {
     /// Frame of the fiber that runs. First, as the vectors find it by TPIDR_EL1.
     frame: *mut Frame,
-    ram: (u64, u64),
+    ram: ram::Ram,
     time: time::Scale,
     timer_at: u64,
     maintenance: u64,
@@ -121,7 +122,7 @@ impl Aarch64 {
         let redistributor = handoff.gicr + u64::from(core) * virt::GICR_STRIDE;
         Self {
             frame: core::ptr::null_mut(),
-            ram: (handoff.ram, handoff.ram_len),
+            ram: ram::Ram::new(handoff.ram, handoff.ram_len),
             time: time::Scale::new(handoff.started),
             timer_at: 0,
             maintenance: 0,
@@ -149,22 +150,6 @@ impl Aarch64 {
     pub fn here() -> *mut Self {
         core::ptr::with_exposed_provenance_mut(read!("TPIDR_EL1") as usize)
     }
-
-    /// Pointer to RAM; panics where `pa` and `len` leave it.
-    fn pointer(&self, pa: u64, len: usize) -> *mut u8 {
-        let (base, ram_len) = self.ram;
-        let inside = pa >= base && (len as u64) <= ram_len && pa - base <= ram_len - len as u64;
-        assert!(inside, "physical address {pa:#x}+{len:#x} outside of RAM");
-        (LINEAR + pa) as *mut u8
-    }
-    fn word(&self, pa: u64) -> *mut u32 {
-        assert!(pa.is_multiple_of(4), "misaligned word {pa:#x}");
-        self.pointer(pa, 4).cast()
-    }
-    fn words(&self, pa: u64, count: usize) -> *mut u64 {
-        assert!(pa.is_multiple_of(8), "misaligned words {pa:#x}");
-        self.pointer(pa, count * 8).cast()
-    }
 }
 
 /// A time that is never reached: 146 years, ns.
@@ -181,7 +166,7 @@ impl Machine for Aarch64 {
     type Space = Space;
     const OFF: Self = Self {
         frame: core::ptr::null_mut(),
-        ram: (0, 0),
+        ram: ram::Ram::new(0, 0),
         time: time::Scale::OFF,
         timer_at: 0,
         maintenance: 0,
@@ -250,23 +235,21 @@ impl Machine for Aarch64 {
     }
 
     fn ram(&self) -> (u64, u64) {
-        self.ram
+        self.ram.range()
     }
     fn bytes(&self, pa: u64, len: usize) -> &[u8] {
-        let pointer = self.pointer(pa, len);
+        let pointer = self.ram.pointer(pa, len);
         // SAFETY: inside RAM, which is mapped; nobody else writes what the kernel reads as a slice: memory shared with
         // fibers of other cores is read by words.
         unsafe { core::slice::from_raw_parts(pointer, len) }
     }
     fn bytes_mut(&mut self, pa: u64, len: usize) -> &mut [u8] {
-        let pointer = self.pointer(pa, len);
+        let pointer = self.ram.pointer(pa, len);
         // SAFETY: as in `bytes`, and exclusive through `&mut self`.
         unsafe { core::slice::from_raw_parts_mut(pointer, len) }
     }
     fn copy(&mut self, from: u64, to: u64, len: usize) {
-        assert!(from.abs_diff(to) >= len as u64, "overlapping copy");
-        let (from, to) = (self.pointer(from, len), self.pointer(to, len));
-        bulk::copy(from, to, len);
+        self.ram.copy(from, to, len);
     }
     fn read_register(&mut self, pa: u64) -> u32 {
         // SAFETY: an aligned register of the gigabyte of devices, which is mapped as such.
@@ -276,11 +259,8 @@ impl Machine for Aarch64 {
         // SAFETY: as above.
         unsafe { register(pa).write_volatile(value) };
     }
-    fn zero(&mut self, pa: u64, len: usize) {
-        bulk::zero(self.pointer(pa, len), len);
-    }
     fn sync_code(&mut self, pa: u64, len: usize) {
-        let start = self.pointer(pa, len) as u64;
+        let start = self.ram.pointer(pa, len) as u64;
         for line in (start & !63..start + len as u64).step_by(64) {
             // SAFETY: cleaning a line to the point of unification changes no value (D7.5.9). 64 bytes is no longer
             // than any line.
@@ -293,43 +273,21 @@ impl Machine for Aarch64 {
     }
     #[inline]
     fn load_acquire(&self, pa: u64) -> u32 {
-        let word = self.word(pa);
-        let value: u32;
-        // SAFETY: an aligned word in RAM.
-        unsafe {
-            asm!("ldar {:w}, [{}]", out(reg) value, in(reg) word, options(nostack, preserves_flags));
-        };
-        value
+        self.ram.load_acquire(pa)
     }
     #[inline]
     fn store_release(&self, pa: u64, value: u32) {
-        let word = self.word(pa);
-        // SAFETY: an aligned word in RAM.
-        unsafe {
-            asm!("stlr {:w}, [{}]", in(reg) value, in(reg) word, options(nostack, preserves_flags));
-        };
+        self.ram.store_release(pa, value);
     }
     #[inline]
     fn fence(&self) {
         core::sync::atomic::fence(core::sync::atomic::Ordering::SeqCst);
     }
-    #[inline]
     fn read_words(&self, pa: u64, to: &mut [u64]) {
-        let from = self.words(pa, to.len());
-        for (i, word) in to.iter_mut().enumerate() {
-            let at = from.wrapping_add(i);
-            // SAFETY: aligned and in RAM; read once, as another side may write.
-            *word = unsafe { at.read_volatile() };
-        }
+        self.ram.read_words(pa, to);
     }
-    #[inline]
     fn write_words(&self, pa: u64, from: &[u64]) {
-        let to = self.words(pa, from.len());
-        for (i, word) in from.iter().enumerate() {
-            let at = to.wrapping_add(i);
-            // SAFETY: aligned and in RAM.
-            unsafe { at.write_volatile(*word) };
-        }
+        self.ram.write_words(pa, from);
     }
 
     fn new_space(&mut self, tag: u16, pool: &mut TablePool) -> Result<Space, NoTable> {
@@ -373,11 +331,11 @@ impl Machine for Aarch64 {
     fn copy_out(&mut self, to: UserAddr, from: &[u8]) -> Result<(), BadAddress> {
         user::copy_out(to.0, from, self.isolated)
     }
-    #[inline]
+    #[inline(always)]
     fn own_word(&mut self, at: UserAddr) -> Result<u32, BadAddress> {
         user::own_word(at.0, self.isolated)
     }
-    #[inline]
+    #[inline(always)]
     fn put_word(&mut self, at: UserAddr, word: u32) -> Result<(), BadAddress> {
         user::put_word(at.0, word, self.isolated)
     }

@@ -1,6 +1,9 @@
 //! The counter in ns: virtual counter of the Generic Timer (chapter D12).
 use super::read;
 
+/// ns in a second.
+const NS: u64 = 1_000_000_000;
+
 /// Fixed-point factors between ticks and ns, chosen once, so that reading the clock divides nothing.
 #[derive(Clone, Copy)]
 pub struct Scale {
@@ -16,11 +19,13 @@ impl Scale {
     pub const OFF: Self = Self { started: 0, to_ns: 0, to_ticks: 0 };
     /// `started` is the counter at boot, ticks.
     pub fn new(started: u64) -> Self {
-        let hz = read!("CNTFRQ_EL0").max(1);
+        // 32 bits (D24.10.2), so that neither shift loses any and no division of 128 bits is needed.
+        let hz = (read!("CNTFRQ_EL0") & 0xFFFF_FFFF).max(1);
+        let (whole, rest) = (NS / hz, NS % hz);
         Self {
             started,
-            to_ns: (((1_000_000_000_u128) << 32) / hz as u128) as u64,
-            to_ticks: (((hz as u128) << 32).div_ceil(1_000_000_000)) as u64,
+            to_ns: (whole << 32) + (rest << 32) / hz,
+            to_ticks: (hz << 32).div_ceil(NS),
         }
     }
     /// ns since `started`. The exception that brought us here synchronised, so that this read is no older than it.

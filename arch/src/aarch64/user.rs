@@ -110,7 +110,7 @@ pub fn copy_out(to: u64, from: &[u8], isolated: bool) -> Result<(), BadAddress> 
 }
 
 /// Reads the aligned word at `at` and writes it back.
-#[inline]
+#[inline(always)]
 pub fn own_word(at: u64, isolated: bool) -> Result<u32, BadAddress> {
     if !isolated {
         let mut bytes = [0; 4];
@@ -124,7 +124,7 @@ pub fn own_word(at: u64, isolated: bool) -> Result<u32, BadAddress> {
 }
 
 /// Writes the aligned word at `at`.
-#[inline]
+#[inline(always)]
 pub fn put_word(at: u64, word: u32, isolated: bool) -> Result<(), BadAddress> {
     if !isolated {
         return copy_out(at, &word.to_le_bytes(), isolated);

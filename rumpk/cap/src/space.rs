@@ -24,7 +24,11 @@ impl CSpace {
     }
 
     /// The capability in `slot`, `BadSlot` if there is none. Whether it lives, [`Cap::check`] says.
-    #[inline]
+    #[allow(
+        clippy::inline_always,
+        reason = "the kernel is built for size, and every call starts here"
+    )]
+    #[inline(always)]
     pub fn get(&self, slot: impl Into<usize>) -> Result<&Cap, Error> {
         self.slots.get(slot.into()).filter(|cap| !cap.is_empty()).ok_or(Error::BadSlot)
     }

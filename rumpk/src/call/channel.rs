@@ -1,9 +1,9 @@
 //! `send` and `recv`.
-use crate::kernel::{FIBERS, Kernel, OBJECTS};
+use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
 use crate::object::{Answer, Body, FarKind, Stop, single};
 use abi::call::{COST_J, COST_RING_SET_J, Error, MESSAGE_MAX, MESSAGE_MIN, number, op};
 use abi::cap::verb;
-use abi::ring::{FLAG_DESCRIPTOR, INLINE_MAX, Slot};
+use abi::ring::{FLAG_DESCRIPTOR, Slot};
 use abi::stats::{Event, FiberEnd, end, event, state};
 use arch::{Machine, UserAddr};
 
@@ -121,43 +121,45 @@ impl<M: Machine> Kernel<M> {
         // What cannot be written is refused before anything is taken.
         let len = len.min(Slot::SIZE);
         self.copy_out_words(buf, &[0; Slot::SIZE][..len])?;
-        let message = match self.body(cap.object) {
+        let mut message = Slot::zeroed();
+        let to = &mut message;
+        match self.body(cap.object) {
             Body::Far(_) => return self.recv_far(cap.object, slot, buf, len),
-            Body::End { channel, side } => self.channel_recv(channel, side)?,
+            Body::End { channel, side } => self.channel_recv(channel, side, to)?,
             Body::Vfs { domain } => {
-                self.domains[domain as usize].answer.take().ok_or(Error::Empty)?
+                *to = self.domains[domain as usize % DOMAINS].answer.take().ok_or(Error::Empty)?;
             }
             Body::Irq { .. } => self.take_latch(cap.object)?,
-            Body::Fiber { place } => self.take_end(place as usize, slot)?,
-            Body::Single(_) if cap.object == single::EVENTS => self.take_event()?,
-            Body::Single(_) if cap.object == single::AUDIT => self.audit_recv()?,
+            Body::Fiber { place } => self.take_end(place as usize, slot, to)?,
+            Body::Single(_) if cap.object == single::EVENTS => self.take_event(to)?,
+            Body::Single(_) if cap.object == single::AUDIT => self.audit_recv(to)?,
             Body::Single(_) => return Err(Error::Unsupported.into()),
             _ => return Err(Error::BadCall.into()),
-        };
+        }
         self.copy_out_words(buf, &message.encode()[..len])?;
         Ok((MESSAGE_MIN + message.len as usize).min(len))
     }
 
-    pub(crate) fn take_latch(&mut self, object: u32) -> Result<Slot, Stop> {
+    pub(crate) fn take_latch(&mut self, object: u32) -> Result<(), Stop> {
         let object = &mut self.objects[object as usize % OBJECTS];
         if !core::mem::take(&mut object.latched) {
             return Err(Error::Empty.into());
         }
-        Ok(Slot::zeroed())
+        Ok(())
     }
 
     /// How a fiber ended. The parent's question is the last one: place and capability are free afterwards.
-    fn take_end(&mut self, place: usize, slot: usize) -> Result<Slot, Stop> {
-        let message = self.end_of(place)?;
+    fn take_end(&mut self, place: usize, slot: usize, to: &mut Slot) -> Result<(), Stop> {
+        self.end_of(place, to)?;
         if self.fibers[place % FIBERS].parent == self.current {
             self.fiber_mut().caps.take(slot)?;
             self.reap(place);
         }
-        Ok(message)
+        Ok(())
     }
 
     /// How the fiber in `place` ended; `Empty` while it runs.
-    pub(crate) fn end_of(&self, place: usize) -> Result<Slot, Error> {
+    pub(crate) fn end_of(&self, place: usize, to: &mut Slot) -> Result<(), Error> {
         let fiber = &self.fibers[place % FIBERS];
         if fiber.state != state::ENDED {
             return Err(Error::Empty);
@@ -173,7 +175,9 @@ impl<M: Machine> Kernel<M> {
             time: fiber.time,
             name: short,
         };
-        Ok(Slot { kind: 0, flags: 0, len: 48, arg: 0, payload: what.encode() })
+        to.len = FiberEnd::SIZE as u32;
+        to.payload = what.encode();
+        Ok(())
     }
 
     fn take_child_ended(&mut self) -> Option<Event> {
@@ -195,13 +199,13 @@ impl<M: Machine> Kernel<M> {
         Some(what)
     }
 
-    fn take_event(&mut self) -> Result<Slot, Stop> {
+    fn take_event(&mut self, to: &mut Slot) -> Result<(), Stop> {
         // Restarts first: who finds its channel dead takes them until it lives, and no other event with them.
-        let Some(what) = self.take_restarted().or_else(|| self.take_child_ended()) else {
-            return self.take_offer().ok_or(Error::Empty.into());
-        };
-        let mut payload = [0; INLINE_MAX];
-        payload[..Event::SIZE].copy_from_slice(&what.encode());
-        Ok(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })
+        let what = self.take_restarted();
+        let what = what.or_else(|| self.take_child_ended()).or_else(|| self.take_offer());
+        let what = what.ok_or(Error::Empty)?;
+        to.len = Event::SIZE as u32;
+        to.payload[..Event::SIZE].copy_from_slice(&what.encode());
+        Ok(())
     }
 }

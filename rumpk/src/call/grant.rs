@@ -8,7 +8,6 @@ use crate::object::{Answer, Body, FarKind, Stop};
 use abi::call::{Error, Landed, REVOKE};
 use abi::cap::{MAX_DEPTH, NEVER, PARKED, SLOTS, verb};
 use abi::prov::kind;
-use abi::ring::{INLINE_MAX, Slot};
 use abi::stats::{Event, event};
 use arch::{Machine, UserAddr};
 use cap::Cap;
@@ -142,7 +141,7 @@ impl<M: Machine> Kernel<M> {
 
     /// REVOKE: every copy is void and nobody has anything mapped through one when it returns.
     fn revoke(&mut self, slot: usize) -> Answer {
-        let cap = self.lookup(slot)?;
+        let cap = *self.lookup(slot)?;
         cap.may_revoke()?;
         let lent = self.lending.has(cap.object);
         let epoch = self.apply_revoke(&cap, self.domain);
@@ -227,21 +226,22 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// The next event CAPABILITY of the current fiber. An end that it does not hold any more has none.
-    pub(super) fn take_offer(&mut self) -> Option<Slot> {
+    pub(super) fn take_offer(&mut self) -> Option<Event> {
         for word in 0..self.fiber().offers.len() {
             while self.fiber().offers[word] != 0 {
                 let bit = self.fiber().offers[word].trailing_zeros();
                 self.fiber_mut().offers[word] &= self.fiber().offers[word].wrapping_sub(1);
                 let end = word as u32 * 64 + bit;
-                if let Some(slot) = self.offer_event((end / 2) as u8, (end & 1) as u8) {
-                    return Some(slot);
+                let what = self.offer_event((end / 2) as u8, (end & 1) as u8);
+                if what.is_some() {
+                    return what;
                 }
             }
         }
         None
     }
 
-    fn offer_event(&mut self, channel: u8, side: u8) -> Option<Slot> {
+    fn offer_event(&mut self, channel: u8, side: u8) -> Option<Event> {
         let place = &self.channels[channel as usize % CHANNELS];
         let object = place.ends[side as usize & 1].object;
         let number = place.number;
@@ -251,9 +251,7 @@ impl<M: Machine> Kernel<M> {
         let mut what = Event::zeroed();
         (what.kind, what.source, what.arg) = (event::CAPABILITY, slot.into(), number.into());
         what.count = self.parked[channel as usize % CHANNELS].take_news(side);
-        let mut payload = [0; INLINE_MAX];
-        payload[..Event::SIZE].copy_from_slice(&what.encode());
-        Some(Slot { kind: 0, flags: 0, len: Event::SIZE as u32, arg: 0, payload })
+        Some(what)
     }
 }
 

@@ -142,7 +142,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// `recv` on AUDIT: the next record that this fiber has not received, without its hashes.
-    pub(super) fn audit_recv(&mut self) -> Result<Slot, Stop> {
+    pub(super) fn audit_recv(&mut self, to: &mut Slot) -> Result<(), Stop> {
         self.chain_is_here()?;
         let place = self.current as usize % FIBERS;
         let seq = self.fibers[place].audit.next.max(self.chain.oldest());
@@ -158,9 +158,9 @@ impl<M: Machine> Kernel<M> {
             status: record.status,
             data: record.data,
         };
-        let mut payload = [0; INLINE_MAX];
-        payload.copy_from_slice(&notice.encode());
-        let arg = u64::from(record.seq as u32) | u64::from(record.object) << 32;
-        Ok(Slot { kind: record.kind, flags: 0, len: INLINE_MAX as u32, arg, payload })
+        (to.kind, to.len) = (record.kind, INLINE_MAX as u32);
+        to.arg = u64::from(record.seq as u32) | u64::from(record.object) << 32;
+        to.payload = notice.encode();
+        Ok(())
     }
 }

@@ -59,17 +59,17 @@ impl<M: Machine> Kernel<M> {
 
     fn serve_object(&mut self, from: u8, note: &Note) -> Result<u64, Stop> {
         let parcel = self.parcel(from, note.place).ok_or(Error::Gone)?;
-        let message = match (note.kind, self.object_of(note)?.1) {
+        let mut message = Slot::zeroed();
+        match (note.kind, self.object_of(note)?.1) {
             (kind::OPERATE, Body::Fiber { place }) => {
                 self.operate_for(place as usize, note.word as usize)?;
                 return Ok(0);
             }
             (kind::TAKE_END, Body::Fiber { place }) => {
-                let message = self.end_of(place as usize)?;
+                self.end_of(place as usize, &mut message)?;
                 if note.word != 0 {
                     self.reap(place as usize);
                 }
-                message
             }
             (kind::SEND, Body::End { channel, side }) => {
                 let mut bytes = [0; Slot::SIZE];
@@ -78,7 +78,9 @@ impl<M: Machine> Kernel<M> {
                 self.channel_send(channel, side, &message)?;
                 return Ok(0);
             }
-            (kind::RECEIVE, Body::End { channel, side }) => self.channel_recv(channel, side)?,
+            (kind::RECEIVE, Body::End { channel, side }) => {
+                self.channel_recv(channel, side, &mut message)?;
+            }
             (kind::RECEIVE, Body::Irq { .. }) => self.take_latch(note.object)?,
             (kind::OPERATE, Body::Irq { intid }) if note.word as usize == op::IRQ_UNMASK => {
                 // The line is its owner's, who pays for what it brings.
@@ -87,7 +89,7 @@ impl<M: Machine> Kernel<M> {
                 return Ok(0);
             }
             _ => return Err(Error::BadCall.into()),
-        };
+        }
         parcel.put(0, &message.encode());
         Ok(MESSAGE_MIN as u64 + u64::from(message.len))
     }
