@@ -309,8 +309,24 @@ pub mod prov_op {
     pub const SAVE: usize = 2;
     /// Loads the Blink checkpoint.
     pub const LOAD: usize = 3;
+    /// Slot 0: where the instance before was stopped, [`super::LeftOff`]; `Empty` where nothing is to be known.
+    pub const LEFT_OFF: usize = 4;
+    /// Slot 0: what the instance before left undone is done; from here on a stop of this one is kept.
+    pub const RESUMED: usize = 5;
     /// Most bytes of a checkpoint.
     pub const CHECKPOINT_MAX: usize = 4096;
+}
+
+record! {
+    /// Where the instance before was stopped.
+    LeftOff: 64 {
+        /// Program counter: this instruction was not executed, the ones before it were.
+        0 pc: u64,
+        /// The first six argument registers at that moment.
+        8 registers: [u64; 6],
+        /// 0.
+        56 zero: u64,
+    }
 }
 
 record! {

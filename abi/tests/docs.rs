@@ -117,7 +117,7 @@ macro_rules! records {
 records! {
     systable::SysTable, call::WaitEntry, call::Spawn, call::Range, call::Unveil, call::Time,
     call::Energy, call::MapInfo, call::Landed, ring::ProducerHead, ring::ConsumerHead, ring::Slot,
-    ring::Descriptor, image::ImageHeader, image::Segment, image::ImageManifest, image::QuiesceStep, prov::ProvRecord, prov::Notice, call::Append,
+    ring::Descriptor, image::ImageHeader, image::Segment, image::ImageManifest, image::QuiesceStep, prov::ProvRecord, prov::Notice, call::Append, call::LeftOff,
     hypercall::PostMortem, boot::IndexHeader, boot::IndexEntry, boot::CellsHeader, boot::CellRecord,
     boot::Handoff, boot::MemoryRange, boot::CellManifest, boot::Service, boot::Link, boot::Grant,
     boot::Beb, stats::Event, stats::FiberStats, stats::FiberEnd, stats::FiberPostMortem, stats::Heap, stats::SystemStats, vfs::Request,

@@ -309,6 +309,12 @@ enum nx_error {
 #define NX_CALL_PROV_OP_SAVE 2
 /* Loads the Blink checkpoint. */
 #define NX_CALL_PROV_OP_LOAD 3
+/* Slot 0: where the instance before was stopped, super::LeftOff; Empty where nothing is to
+ * be known. */
+#define NX_CALL_PROV_OP_LEFT_OFF 4
+/* Slot 0: what the instance before left undone is done; from here on a stop of this one is
+ * kept. */
+#define NX_CALL_PROV_OP_RESUMED 5
 /* Most bytes of a checkpoint. */
 #define NX_CALL_PROV_OP_CHECKPOINT_MAX 4096
 #define NX_CAP_KIND_SELF 0
@@ -1101,6 +1107,20 @@ _Static_assert(offsetof(struct nx_append, zero) == 2, "zero");
 _Static_assert(offsetof(struct nx_append, object) == 4, "object");
 _Static_assert(offsetof(struct nx_append, status) == 8, "status");
 _Static_assert(offsetof(struct nx_append, zero2) == 12, "zero2");
+
+/* Where the instance before was stopped. */
+struct nx_left_off {
+    /* Program counter: this instruction was not executed, the ones before it were. */
+    uint64_t pc;
+    /* The first six argument registers at that moment. */
+    uint64_t registers[6];
+    /* 0. */
+    uint64_t zero;
+};
+_Static_assert(sizeof(struct nx_left_off) == 64, "size");
+_Static_assert(offsetof(struct nx_left_off, pc) == 0, "pc");
+_Static_assert(offsetof(struct nx_left_off, registers) == 8, "registers");
+_Static_assert(offsetof(struct nx_left_off, zero) == 56, "zero");
 
 /* What map tells about a mapped object; for a channel, the address of every part. */
 struct nx_map_info {

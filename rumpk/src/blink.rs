@@ -11,6 +11,7 @@ use crate::domain::Domain;
 use crate::fiber::Fiber;
 use crate::job::{Phase, Step};
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
+use crate::left_off::Stop;
 use crate::object::Body;
 use abi::boot::KERNEL_SERVICE;
 use abi::cap::{Kind, R, W, slot, verb};
@@ -58,6 +59,8 @@ pub struct History {
     pub restless: bool,
     /// When the instance ended that the running one replaces, ns.
     pub ended: u64,
+    /// Where it was stopped.
+    pub stop: Stop,
 }
 
 impl History {
@@ -71,6 +74,7 @@ impl History {
         parked: false,
         restless: false,
         ended: 0,
+        stop: Stop::NONE,
     };
 
     fn soon(now: u64, fault: u64) -> bool {

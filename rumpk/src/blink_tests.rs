@@ -20,7 +20,7 @@ use std::format;
 use std::string::String;
 use std::vec::Vec;
 
-const P: u64 = PAGE as u64;
+pub(crate) const P: u64 = PAGE as u64;
 /// Slot of subject zero's end of the channel to its child.
 const CHANNEL: usize = 40;
 type Facts = BTreeMap<&'static str, String>;
@@ -168,7 +168,7 @@ fn until(k: &mut Kernel<Host>, what: &str, done: impl Fn(&Kernel<Host>) -> bool)
 }
 
 /// A child of subject zero with a channel to it, and with `policy`; its place. It is the current one.
-fn child(policy: u8) -> (Box<Kernel<Host>>, usize) {
+pub(crate) fn child(policy: u8) -> (Box<Kernel<Host>>, usize) {
     let mut k = boot();
     assert_eq!(call(&mut k, n::YIELD, [0; 6]), (0, 0));
     let init = k.current;
@@ -180,17 +180,17 @@ fn child(policy: u8) -> (Box<Kernel<Host>>, usize) {
     (k, place)
 }
 
-fn fault(k: &mut Kernel<Host>) {
+pub(crate) fn fault(k: &mut Kernel<Host>) {
     k.trap(&Trap::Fault { cause: end::PAGE_FAULT, address: 0x1234, syndrome: 7 });
 }
 
 /// Lets the fiber in `place` be what runs.
-fn run(k: &mut Kernel<Host>, place: usize) {
+pub(crate) fn run(k: &mut Kernel<Host>, place: usize) {
     until(k, "it runs", |k| k.current == place as u8);
 }
 
 /// A call of the current fiber, which then waits for its energy: a child has little, and most calls cost all of it.
-fn ask(k: &mut Kernel<Host>, number: usize, args: [usize; 6]) -> (isize, usize) {
+pub(crate) fn ask(k: &mut Kernel<Host>, number: usize, args: [usize; 6]) -> (isize, usize) {
     let place = k.current as usize;
     let answer = call(k, number, args);
     run(k, place);
@@ -274,7 +274,7 @@ fn a_new_instance_finds_everything_as_the_first_one_did() {
 }
 
 /// Subject zero ends the child through its FIBER capability.
-fn kill_from_parent(k: &mut Kernel<Host>, place: usize) {
+pub(crate) fn kill_from_parent(k: &mut Kernel<Host>, place: usize) {
     operate(k, place, op::FIBER_KILL);
 }
 

@@ -65,6 +65,9 @@ impl<M: Machine> Kernel<M> {
     fn end_with(&mut self, id: u8, cause: u8, code: u64, fate: Fate) {
         let index = id as usize % DOMAINS;
         self.audit_domain_end(id, cause, code);
+        if fate != Fate::End {
+            self.leave_off(id, cause);
+        }
         for place in places(self.domains[index].fibers) {
             self.freeze(place);
             self.blame(place, cause, code);

@@ -36,6 +36,7 @@ mod image;
 mod interrupt;
 mod job;
 mod kernel;
+mod left_off;
 mod manifest;
 mod mapping;
 mod memory;
@@ -74,6 +75,8 @@ mod hand_over_tests;
 mod host_tests;
 #[cfg(test)]
 mod interrupt_tests;
+#[cfg(test)]
+mod left_off_tests;
 #[cfg(test)]
 mod mapping_tests;
 #[cfg(test)]

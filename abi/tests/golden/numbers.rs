@@ -40,7 +40,8 @@ numbers! { CALLS:
     call::tick_op::TIME = 0, call::tick_op::ENERGY = 1, call::tick_op::ARM = 2,
     call::tick_op::CANCEL = 3,
     call::prov_op::APPEND = 0, call::prov_op::READ = 1, call::prov_op::SAVE = 2,
-    call::prov_op::LOAD = 3, call::prov_op::CHECKPOINT_MAX = 4096,
+    call::prov_op::LOAD = 3, call::prov_op::LEFT_OFF = 4, call::prov_op::RESUMED = 5,
+    call::prov_op::CHECKPOINT_MAX = 4096,
 }
 
 numbers! { CAPABILITIES:

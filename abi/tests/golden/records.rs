@@ -119,6 +119,7 @@ record_goldens! {
         28 status i32, 32 data [u8; 32], 64 prev [u8; 32], 96 hash [u8; 32],
     }
     notice: prov::Notice 48 { 0 time u64, 8 fiber u32, 12 status i32, 16 data [u8; 32] }
+    left_off: call::LeftOff 64 { 0 pc u64, 8 registers [u64; 6], 56 zero u64 }
     append: call::Append 16 { 0 kind u16, 2 zero u16, 4 object u32, 8 status i32, 12 zero2 u32 }
     post_mortem: hypercall::PostMortem 64 {
         0 magic u32, 4 cell u16, 6 cause u16, 8 address u64, 16 pc u64, 24 mask u64, 32 time u64,

@@ -2,7 +2,7 @@
 use abi::call::{MapInfo, meta, want};
 use abi::cap::{R, W};
 use abi::ring::{INLINE_MAX, Slot};
-use core::sync::atomic::Ordering;
+use core::sync::atomic::{AtomicU32, Ordering};
 use ring::{Consumer, Memory, Producer, Word};
 
 use crate::memory::Area;
@@ -192,6 +192,11 @@ impl Ends {
     pub fn note(&self, sends: bool, index: usize) -> u32 {
         let ring = if sends { &self.tx } else { &self.rx };
         ring.note(sends, index).map_or(0, |word| word.load(Ordering::Relaxed))
+    }
+
+    /// The word itself, for [`crate::handover`]; `None` past the last one.
+    pub fn note_word(&self, sends: bool, index: usize) -> Option<&AtomicU32> {
+        if sends { &self.tx } else { &self.rx }.note(sends, index)
     }
 
     /// Keeps such a word.

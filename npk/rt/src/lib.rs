@@ -18,6 +18,7 @@
 //! | [`console`] | `print!`, `println!`, reading |
 //! | [`log`] | `info!` and its kin: lines with a level |
 //! | [`heap`] | `alloc`, over the heap that the manifest gives |
+//! | [`handover`] | device access and note as one step, for drivers |
 //! | [`pl011`] | the PL011's registers, for its driver and for a program that owns one |
 //! | [`pledge`] | giving up rights |
 //! | [`audit`] | appending to the audit chain, reading it |
@@ -33,6 +34,7 @@ pub mod console;
 #[cfg(test)]
 mod fake;
 pub mod fs;
+pub mod handover;
 pub mod heap;
 pub mod log;
 pub mod manifest;

@@ -3,10 +3,13 @@
 //! The registers as one typed block and what both its users do with them: the driver `npl/uart`,
 //! and a program that is given the device itself (a unikernel).
 use abi::cap;
+use tock_registers::LocalRegisterCopy;
+use tock_registers::fields::FieldValue;
 use tock_registers::interfaces::{Readable, Writeable};
 use tock_registers::registers::{ReadOnly, ReadWrite, WriteOnly};
 use tock_registers::{register_bitfields, register_structs};
 
+use crate::handover::{Note, Steps};
 use crate::{Device, Error, Result};
 
 register_structs! {
@@ -88,6 +91,18 @@ pub const DRAIN_NS: u64 = 3_000_000;
 /// Most bytes that may wait in the device before it is set up: one per FIFO place.
 pub const EARLY_MAX: usize = 32;
 
+/// How the line is set up: LCR::FEN and LCR::WLEN::Eight, whose sum is no constant.
+const LINE: FieldValue<u32, LCR::Register> = FieldValue::<u32, LCR::Register>::new(0x7, 4, 0x7);
+
+/// Bits of the data register that a note of it takes: the byte, and what came with it (section 3.3.1).
+pub const DATA_BITS: u32 = 12;
+
+/// The byte that the data register gave; `None` for a break or a damaged one.
+pub fn sound(data: u32) -> Option<u8> {
+    let data = LocalRegisterCopy::<u32, DR::Register>::new(data);
+    (data.read(DR::BAD) == 0).then(|| data.read(DR::DATA) as u8)
+}
+
 /// A PL011.
 pub struct Pl011 {
     registers: &'static Registers,
@@ -123,10 +138,7 @@ impl Pl011 {
     /// Switching the FIFOs on empties them, so that a device which an earlier instance has set up
     /// already is left as it is.
     pub fn start(&self, early: &mut [u8; EARLY_MAX]) -> usize {
-        let r = self.registers;
-        r.interrupt_mask.set(0);
-        let line = LCR::FEN::SET + LCR::WLEN::Eight;
-        if r.line_control.get() == line.value && r.control.is_set(CR::UARTEN) {
+        if self.is_set_up() {
             return 0;
         }
         let mut len = 0;
@@ -136,14 +148,27 @@ impl Pl011 {
             *place = byte;
             len += 1;
         }
+        self.set_up();
+        len
+    }
+
+    /// All interrupts off; whether somebody set the device up before.
+    pub fn is_set_up(&self) -> bool {
+        let r = self.registers;
+        r.interrupt_mask.set(0);
+        r.line_control.get() == LINE.value && r.control.is_set(CR::UARTEN)
+    }
+
+    /// 8 bits, FIFOs on and empty.
+    pub fn set_up(&self) {
+        let r = self.registers;
         // Section 3.3.8: disabled while it is programmed.
         r.control.set(0);
         r.integer_divisor.set(DIVISOR.0);
         r.fraction_divisor.set(DIVISOR.1);
-        r.line_control.write(line);
+        r.line_control.write(LINE);
         r.fifo_level.write(IFLS::TX::Eighth + IFLS::RX::Half);
         r.control.write(CR::UARTEN::SET + CR::TXE::SET + CR::RXE::SET);
-        len
     }
 
     /// Puts a byte into the transmit FIFO; `false`: it is full.
@@ -158,12 +183,37 @@ impl Pl011 {
     /// Takes a byte from the receive FIFO. A break or a damaged byte is skipped.
     pub fn get(&self) -> Option<u8> {
         while !self.registers.flags.is_set(FR::RXFE) {
-            let data = self.registers.data.extract();
-            if data.read(DR::BAD) == 0 {
-                return Some(data.read(DR::DATA) as u8);
+            if let Some(byte) = sound(self.registers.data.get()) {
+                return Some(byte);
             }
         }
         None
+    }
+
+    /// As [`Pl011::put`], and the note in the same step.
+    pub fn give(&self, byte: u8, steps: &Steps, note: Note) -> bool {
+        let room = !self.registers.flags.is_set(FR::TXFF);
+        if room {
+            // SAFETY: the data register, mapped for the domain's life.
+            unsafe { steps.give(byte.into(), self.data(), note) };
+        }
+        room
+    }
+
+    /// As [`Pl011::get`], and what the data register gave is in the note in the same step, damaged or not: [`sound`] tells.
+    pub fn take(&self, steps: &Steps, note: Note) -> Option<u8> {
+        while !self.registers.flags.is_set(FR::RXFE) {
+            // SAFETY: the data register, mapped for the domain's life.
+            let data = unsafe { steps.take(self.data(), note) };
+            if let Some(byte) = sound(data) {
+                return Some(byte);
+            }
+        }
+        None
+    }
+
+    fn data(&self) -> *mut u32 {
+        core::ptr::with_exposed_provenance_mut(self.address())
     }
 
     /// Everything that was put has left the device.

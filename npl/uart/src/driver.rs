@@ -5,7 +5,10 @@ use abi::ring::{INLINE_MAX, Slot};
 use abi::vfs::{CONSOLE_DATA, CONSOLE_SYNC};
 use rt::Result;
 use rt::channel::{Ends, message, payload};
+use rt::handover::{Note, Steps};
 use rt::pl011::Pl011;
+
+use crate::notes::Notes;
 
 /// Most channels of either direction.
 pub const CLIENTS: usize = 8;
@@ -16,10 +19,14 @@ const ENDS: [u8; 4] = [b'\n', b'\r', 0x03, 0x04];
 
 /// The device.
 pub trait Port {
-    /// Puts a byte into the transmit FIFO; `false`: it is full.
-    fn put(&mut self, byte: u8) -> bool;
-    /// Takes a byte from the receive FIFO.
-    fn get(&mut self) -> Option<u8>;
+    /// Puts a byte into the transmit FIFO and makes the note, as one step; `false`: it is full.
+    fn put(&mut self, byte: u8, note: Note) -> bool;
+    /// Takes a byte from the receive FIFO; what the device gave is in the note in the same step.
+    fn get(&mut self, note: Note) -> Option<u8>;
+    /// All interrupts off; whether an instance before has set the device up.
+    fn is_set_up(&mut self) -> bool;
+    /// Sets it up, which empties its FIFOs.
+    fn set_up(&mut self);
     /// Everything that was put has left.
     fn idle(&mut self) -> bool;
     /// Forgets that the transmit FIFO had drained.
@@ -29,21 +36,13 @@ pub trait Port {
 }
 
 /// A client's channel.
-pub trait Client {
+pub trait Client: Notes {
     /// Puts a message towards the client: `Full`, `Gone`.
     fn push(&mut self, slot: &Slot) -> Result<()>;
     /// Looks at the client's next message and leaves it there: `Empty`, `Gone`.
     fn peek(&mut self) -> Result<Slot>;
     /// Frees the message last looked at.
     fn done(&mut self);
-    /// Bytes of the message that [`Client::peek`] gives that left already; survives the driver.
-    fn sent(&self) -> usize;
-    /// Notes how many have.
-    fn keep_sent(&mut self, bytes: usize);
-    /// Bytes on their way to the client that no message holds yet, and their number; survive the driver.
-    fn received(&self) -> ([u8; INLINE_MAX], usize);
-    /// Adds one at place `at`.
-    fn keep_received(&mut self, at: usize, byte: u8);
     /// Announces sleep until the client sent something; `false`: it has.
     fn sleep_for_message(&mut self) -> bool;
     /// Announces sleep until the client has room; `false`: it has.
@@ -52,21 +51,35 @@ pub trait Client {
     fn awake(&mut self);
 }
 
-impl Port for Pl011 {
-    fn put(&mut self, byte: u8) -> bool {
-        Self::put(self, byte)
+/// A PL011 whose bytes are noted as they move.
+pub struct Uart {
+    /// The registers.
+    pub registers: Pl011,
+    /// Access and note.
+    pub steps: Steps,
+}
+
+impl Port for Uart {
+    fn put(&mut self, byte: u8, note: Note) -> bool {
+        self.registers.give(byte, &self.steps, note)
     }
-    fn get(&mut self) -> Option<u8> {
-        Self::get(self)
+    fn get(&mut self, note: Note) -> Option<u8> {
+        self.registers.take(&self.steps, note)
+    }
+    fn is_set_up(&mut self) -> bool {
+        self.registers.is_set_up()
+    }
+    fn set_up(&mut self) {
+        self.registers.set_up();
     }
     fn idle(&mut self) -> bool {
-        Self::idle(self)
+        self.registers.idle()
     }
     fn clear_transmit(&mut self) {
-        Self::clear_transmit(self);
+        self.registers.clear_transmit();
     }
     fn interrupts(&mut self, receive: bool, transmit: bool) {
-        Self::interrupts(self, receive, transmit);
+        self.registers.interrupts(receive, transmit);
     }
 }
 
@@ -79,31 +92,6 @@ impl Client for Ends {
     }
     fn done(&mut self) {
         Self::done(self);
-    }
-    fn sent(&self) -> usize {
-        let note = self.note(false, 0);
-        if note >> 16 == self.index(false) & 0xFFFF { note as usize & 0xFFFF } else { 0 }
-    }
-    fn keep_sent(&mut self, bytes: usize) {
-        self.keep(false, 0, (self.index(false) << 16) | bytes as u32);
-    }
-    fn received(&self) -> ([u8; INLINE_MAX], usize) {
-        let mut bytes = [0; INLINE_MAX];
-        let note = self.note(true, 0);
-        if note >> 16 != self.index(true) & 0xFFFF {
-            // They belong to a message that is out.
-            return (bytes, 0);
-        }
-        for (index, four) in bytes.as_chunks_mut().0.iter_mut().enumerate() {
-            *four = self.note(true, 1 + index).to_le_bytes();
-        }
-        (bytes, (note as usize & 0xFFFF).min(INLINE_MAX))
-    }
-    fn keep_received(&mut self, at: usize, byte: u8) {
-        let (index, shift) = (1 + at / 4, at % 4 * 8);
-        let word = self.note(true, index) & !(0xFF << shift) | u32::from(byte) << shift;
-        self.keep(true, index, word);
-        self.keep(true, 0, (self.index(true) << 16) | (at as u32 + 1));
     }
     fn sleep_for_message(&mut self) -> bool {
         Self::sleep_for_message(self)
@@ -137,7 +125,7 @@ impl Staged {
         self.from == self.to
     }
     /// Adds a byte that came for `client`, here and where the next instance finds it.
-    fn add(&mut self, byte: u8, client: &mut impl Client) {
+    fn add(&mut self, byte: u8, client: &impl Client) {
         client.keep_received(self.to, byte);
         self.bytes[self.to] = byte;
         self.to += 1;
@@ -173,16 +161,13 @@ pub struct Driver<P, C> {
 }
 
 impl<P: Port, C: Client> Driver<P, C> {
-    /// A driver without clients. `early` is what was received before.
-    pub fn new(port: P, early: &[u8]) -> Self {
-        let mut received = Staged::EMPTY;
-        received.to = early.len().min(INLINE_MAX);
-        received.bytes[..received.to].copy_from_slice(&early[..received.to]);
+    /// A driver without clients.
+    pub fn new(port: P) -> Self {
         Self {
             port,
             inputs: [const { None }; CLIENTS],
             outputs: [const { None }; CLIENTS],
-            received,
+            received: Staged::EMPTY,
             transmitting: Staged::EMPTY,
             speaker: 0,
             turn: 0,
@@ -190,16 +175,39 @@ impl<P: Port, C: Client> Driver<P, C> {
         }
     }
 
-    /// Goes on where an earlier instance stopped: what it had taken from the device comes before what this one found
-    /// there.
+    /// Goes on where an earlier instance stopped, and sets the device up if none has: what came before that is taken first.
     pub fn resume(&mut self) {
-        let Some(client) = self.inputs.iter_mut().flatten().next() else { return };
-        let (bytes, len) = client.received();
-        let early = self.received;
-        self.received = Staged { bytes, from: 0, to: len };
-        for &byte in &early.bytes[..early.to.min(INLINE_MAX - len)] {
-            self.received.add(byte, client);
+        if let Some(client) = self.inputs.iter_mut().flatten().next() {
+            let (bytes, to) = client.received();
+            self.received = Staged { bytes, from: 0, to };
+            if let Some(last) = to.checked_sub(1) {
+                // Maybe it was only on its way.
+                client.keep_received(last, bytes[last]);
+            }
         }
+        // A message that left in part goes on before any other one.
+        let speaker = |c: &Option<C>| c.as_ref().is_some_and(|c| c.sent() != 0);
+        self.turn = self.outputs.iter().position(speaker).unwrap_or(0);
+        if !self.port.is_set_up() {
+            self.collect();
+            self.port.set_up();
+        }
+    }
+
+    /// Takes what the device has, up to one message; `true`: something moved.
+    fn collect(&mut self) -> bool {
+        let staged = &mut self.received;
+        let Some(client) = self.inputs.iter_mut().flatten().next() else { return false };
+        let before = staged.to;
+        while staged.to < INLINE_MAX
+            && let Some(byte) = self.port.get(client.note_received(staged.to))
+        {
+            staged.add(byte, client);
+            if ENDS.contains(&byte) {
+                break;
+            }
+        }
+        staged.to > before
     }
 
     /// Does all that can be done, says to the device and the clients what is waited for, and
@@ -223,22 +231,14 @@ impl<P: Port, C: Client> Driver<P, C> {
     /// Received bytes to the first client that is there; `true`: something moved.
     fn receive(&mut self) -> bool {
         let mut moved = false;
+        if self.received.is_empty() {
+            self.received = Staged::EMPTY;
+            moved = self.collect();
+        }
         let staged = &mut self.received;
         // With nobody there the bytes are best kept by the device.
         let Some(place) = self.inputs.iter_mut().find(|c| c.is_some()) else { return moved };
         let Some(client) = place else { return moved };
-        if staged.is_empty() {
-            *staged = Staged::EMPTY;
-            while staged.to < INLINE_MAX
-                && let Some(byte) = self.port.get()
-            {
-                staged.add(byte, client);
-                moved = true;
-                if ENDS.contains(&byte) {
-                    break;
-                }
-            }
-        }
         if staged.is_empty() {
             return moved;
         }
@@ -275,9 +275,10 @@ impl<P: Port, C: Client> Driver<P, C> {
             return true;
         };
         let before = staged.from;
-        while staged.from < staged.to && self.port.put(staged.bytes[staged.from]) {
+        while let Some(&byte) = staged.bytes[..staged.to].get(staged.from)
+            && self.port.put(byte, client.note_sent(staged.from + 1))
+        {
             staged.from += 1;
-            client.keep_sent(staged.from);
         }
         if staged.is_empty() {
             // Freed only now: what has not left is the next instance's to send.

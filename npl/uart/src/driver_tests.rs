@@ -1,11 +1,37 @@
 //! The driver against a made-up device and made-up clients.
-use super::{CLIENTS, Client, Driver, Error, Next, Port, Slot, message, payload};
+use super::{CLIENTS, Client, Driver, Error, Next, Note, Notes, Port, Slot, message, payload};
 use abi::vfs::{CONSOLE_DATA, CONSOLE_SYNC};
+use core::sync::atomic::{AtomicU32, Ordering};
 use proptest::prelude::*;
+use std::cell::Cell;
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::rc::Rc;
+
+/// Steps that the driver still makes before it ends, and the next one after that; 0: it lives on.
+type Fuse = Rc<[Cell<usize>; 2]>;
+
+/// How the driver ends in the midst of anything.
+struct Death;
+
+fn burn(fuse: &Fuse) {
+    let [now, next] = &**fuse;
+    match now.get() {
+        0 => {}
+        1 => {
+            now.set(next.take());
+            resume_unwind(Box::new(Death));
+        }
+        left => now.set(left - 1),
+    }
+}
 
 #[derive(Default)]
 struct Device {
+    fuse: Fuse,
+    /// What the kernel would tell of a death between the device and the note.
+    missing: Option<(usize, u32)>,
+    set_up: bool,
     incoming: VecDeque<u8>,
     fifo: VecDeque<u8>,
     depth: usize,
@@ -15,6 +41,14 @@ struct Device {
 }
 
 impl Device {
+    /// The store to the note, or the end before it.
+    fn store(&mut self, note: Note, value: u32) {
+        self.missing = Some((note.word.as_ptr() as usize, value));
+        burn(&self.fuse);
+        self.missing = None;
+        note.word.store(value, Ordering::Relaxed);
+    }
+
     /// The line takes `n` bytes.
     fn shift(&mut self, n: usize) {
         let n = n.min(self.fifo.len());
@@ -23,15 +57,27 @@ impl Device {
 }
 
 impl Port for Device {
-    fn put(&mut self, byte: u8) -> bool {
+    fn put(&mut self, byte: u8, note: Note) -> bool {
+        burn(&self.fuse);
         let room = self.fifo.len() < self.depth;
         if room {
             self.fifo.push_back(byte);
+            self.store(note, note.value);
         }
         room
     }
-    fn get(&mut self) -> Option<u8> {
-        self.incoming.pop_front()
+    fn get(&mut self, note: Note) -> Option<u8> {
+        burn(&self.fuse);
+        let byte = self.incoming.pop_front()?;
+        self.store(note, note.value | u32::from(byte));
+        Some(byte)
+    }
+    fn is_set_up(&mut self) -> bool {
+        self.set_up
+    }
+    fn set_up(&mut self) {
+        burn(&self.fuse);
+        self.set_up = true;
     }
     fn idle(&mut self) -> bool {
         self.fifo.is_empty()
@@ -44,24 +90,37 @@ impl Port for Device {
 
 #[derive(Default)]
 struct Peer {
+    fuse: Fuse,
     to_client: VecDeque<Slot>,
     from_client: VecDeque<Slot>,
     slots: usize,
     broken: bool,
-    /// What survives a driver.
-    sent: usize,
-    received: Vec<u8>,
+    /// What survives a driver: indices and words, received and sent. Boxed, as their addresses are told.
+    index: [u32; 2],
+    words: Box<[[AtomicU32; crate::notes::WORDS]; 2]>,
     asleep: (bool, bool),
+}
+
+impl Notes for Peer {
+    fn index(&self, sends: bool) -> u32 {
+        self.index[usize::from(sends)]
+    }
+    fn word(&self, sends: bool, place: usize) -> &AtomicU32 {
+        burn(&self.fuse);
+        &self.words[usize::from(sends)][place]
+    }
 }
 
 impl Client for Peer {
     fn push(&mut self, slot: &Slot) -> rt::Result<()> {
+        burn(&self.fuse);
         match () {
             () if self.broken => Err(Error::Gone),
             () if self.to_client.len() == self.slots => Err(Error::Full),
             () => {
                 self.to_client.push_back(*slot);
-                self.received.clear();
+                self.index[1] += 1;
+                burn(&self.fuse);
                 Ok(())
             }
         }
@@ -71,23 +130,10 @@ impl Client for Peer {
         self.from_client.front().copied().ok_or(empty)
     }
     fn done(&mut self) {
+        burn(&self.fuse);
         self.from_client.pop_front();
-        self.sent = 0;
-    }
-    fn sent(&self) -> usize {
-        self.sent
-    }
-    fn keep_sent(&mut self, bytes: usize) {
-        self.sent = bytes;
-    }
-    fn received(&self) -> ([u8; 48], usize) {
-        let mut bytes = [0; 48];
-        bytes[..self.received.len()].copy_from_slice(&self.received);
-        (bytes, self.received.len())
-    }
-    fn keep_received(&mut self, at: usize, byte: u8) {
-        self.received.truncate(at);
-        self.received.push(byte);
+        self.index[0] += 1;
+        burn(&self.fuse);
     }
     fn sleep_for_message(&mut self) -> bool {
         self.asleep.0 = self.from_client.is_empty() && !self.broken;
@@ -108,7 +154,7 @@ fn peer(slots: usize) -> Option<Peer> {
 }
 
 fn driver(depth: usize) -> Driver<Device, Peer> {
-    Driver::new(Device { depth, ..Device::default() }, &[])
+    Driver::new(Device { depth, ..Device::default() })
 }
 
 fn text(slots: &VecDeque<Slot>) -> Vec<u8> {
@@ -117,9 +163,11 @@ fn text(slots: &VecDeque<Slot>) -> Vec<u8> {
 
 #[test]
 fn what_was_received_before_comes_first() {
-    let mut d = Driver::new(Device::default(), b"ab");
+    let mut d = driver(1);
     d.inputs[0] = peer(4);
+    d.port.incoming.extend(b"ab");
     d.resume();
+    assert!(d.port.set_up && d.port.incoming.is_empty());
     d.port.incoming.extend(b"cd");
     assert_eq!(d.run(), Next::Wait);
     assert_eq!(text(&d.inputs[0].as_ref().unwrap().to_client), b"abcd");
@@ -245,7 +293,8 @@ enum Step {
     Read,
     Print(usize, Vec<u8>),
     Shift(usize),
-    Die,
+    /// The driver ends after so many of its steps, and the next one after so many.
+    Die(usize, usize),
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -255,27 +304,56 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Step::Read),
         (0..CLIENTS, bytes()).prop_map(|(client, b)| Step::Print(client, b)),
         (0..64usize).prop_map(Step::Shift),
-        Just(Step::Die),
+        (1..400usize, 0..40usize).prop_map(|(first, next)| Step::Die(first, next)),
     ]
 }
 
-/// The driver died and another one has the same device and channels.
+/// The driver died and another one has the same device and channels. It may die on its way, too.
 fn reborn(old: Driver<Device, Peer>) -> Driver<Device, Peer> {
-    let mut new = Driver::new(old.port, &[]);
+    let mut new = Driver::new(old.port);
     (new.inputs, new.outputs) = (old.inputs, old.outputs);
-    new.resume();
-    new
+    if let Some((at, value)) = new.port.missing {
+        let words = new.inputs.iter().chain(&new.outputs).flatten();
+        let mut words = words.flat_map(|c| c.words.as_flattened());
+        let word = words.find(|w| w.as_ptr() as usize == at).expect("a note of a client");
+        word.store(value, Ordering::Relaxed);
+        new.port.missing = None;
+    }
+    if lives(|| new.resume()) { new } else { reborn(new) }
+}
+
+/// Whether it came to its end without dying.
+fn lives(f: impl FnOnce()) -> bool {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(()) => true,
+        Err(death) if death.is::<Death>() => false,
+        Err(failure) => resume_unwind(failure),
+    }
+}
+
+/// Runs until it waits, however often it dies meanwhile.
+fn run(mut d: Driver<Device, Peer>) -> Driver<Device, Peer> {
+    loop {
+        if lives(|| _ = d.run()) {
+            return d;
+        }
+        d = reborn(d);
+    }
 }
 
 proptest! {
-    /// Whatever the order of things, and however often the driver dies between its steps, all that came arrives, and of each client's bytes none is
+    /// Whatever the order of things, and wherever the driver dies, all that came arrives, and of each client's bytes none is
     /// lost, doubled or out of order.
     #[test]
     fn nothing_is_lost(steps in proptest::collection::vec(step(), 1..80), depth in 1usize..33) {
         let mut d = driver(depth);
+        let fuse = d.port.fuse.clone();
         d.inputs[0] = peer(2);
         for client in &mut d.outputs {
             *client = peer(4);
+        }
+        for client in d.inputs.iter_mut().chain(&mut d.outputs).flatten() {
+            client.fuse = fuse.clone();
         }
         let (mut came, mut read) = (Vec::new(), Vec::new());
         let mut printed = vec![Vec::new(); CLIENTS];
@@ -300,9 +378,12 @@ proptest! {
                     queue.push_back(message(CONSOLE_DATA, 0, &bytes).unwrap());
                 }
                 Step::Shift(n) => d.port.shift(n),
-                Step::Die => d = reborn(d),
+                Step::Die(first, next) => {
+                    fuse[0].set(first);
+                    fuse[1].set(next);
+                }
             }
-            d.run();
+            d = run(d);
         }
         let total: usize = printed.iter().map(Vec::len).sum();
         for _ in 0..=total + came.len() {
@@ -310,7 +391,7 @@ proptest! {
             let client = d.inputs[0].as_mut().unwrap();
             read.extend(text(&client.to_client));
             client.to_client.clear();
-            d.run();
+            d = run(d);
         }
         prop_assert_eq!(read, came);
         for (client, expected) in printed.iter().enumerate() {

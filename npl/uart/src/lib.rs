@@ -7,14 +7,17 @@
 #![forbid(unsafe_code)]
 
 pub mod driver;
+pub mod notes;
 
 use abi::call::want;
 use abi::cap::{Kind, slot};
 use abi::ring::well_known::{CONSOLE_IN, CONSOLE_OUT};
 use abi::stats::event::RESTARTED;
-use driver::{CLIENTS, Driver, Next};
+use driver::{CLIENTS, Driver, Next, Uart};
+use notes::Notes;
 use rt::channel::Ends;
-use rt::pl011::{DRAIN_NS, EARLY_MAX, Pl011};
+use rt::handover::{self, Steps};
+use rt::pl011::{DRAIN_NS, Pl011};
 use rt::{Channel, Clock, Irq, manifest, object, wait};
 
 /// Exit code: the manifest gives no window, or no interrupt.
@@ -27,22 +30,27 @@ fn clients(number: u32) -> [Option<Ends>; CLIENTS] {
     core::array::from_fn(|which| Channel::find(number, which as u32).ok()?.map().ok())
 }
 
-/// Serves until its end.
-pub fn main() -> usize {
+/// Exit code: the kernel does not tell where the last instance was stopped.
+const NO_RESUME: usize = 4;
+
+/// Serves until its end. `steps` are the image's own.
+pub fn main(steps: Steps) -> usize {
     let window = manifest::own_grants(Kind::DEVICE).next();
     let line = manifest::own_grants(Kind::IRQ).next();
     let (Some(window), Some(line)) = (window, line) else { return NO_DEVICE };
-    let Ok(port) = Pl011::map(window.slot) else { return NO_DEVICE };
-    let mut early = [0; EARLY_MAX];
-    let len = port.start(&mut early);
-    let mut driver = Driver::new(port, &early[..len]);
+    let Ok(registers) = Pl011::map(window.slot) else { return NO_DEVICE };
+    let mut driver = Driver::new(Uart { registers, steps });
     driver.inputs = clients(CONSOLE_IN);
     driver.outputs = clients(CONSOLE_OUT);
+    let all = driver.inputs.iter().chain(&driver.outputs).flatten();
+    if handover::complete(&steps, all.flat_map(Notes::unfinished)).is_err() {
+        return NO_RESUME;
+    }
     driver.resume();
     serve(&mut driver, Irq(line.slot))
 }
 
-fn serve(driver: &mut Driver<Pl011, Ends>, irq: Irq) -> usize {
+fn serve(driver: &mut Driver<Uart, Ends>, irq: Irq) -> usize {
     let mut list = wait::List::new();
     // The line is masked until its owner has looked after the device for the first time, too.
     let mut interrupted = true;

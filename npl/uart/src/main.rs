@@ -3,4 +3,9 @@
 #![no_main]
 #![forbid(unsafe_code)]
 
-rt::entry!(uart::main, "../manifest.kdl");
+rt::handover!(steps);
+rt::entry!(main, "../manifest.kdl");
+
+fn main() -> usize {
+    uart::main(steps())
+}

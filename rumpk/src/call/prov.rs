@@ -25,12 +25,17 @@ impl<M: Machine> Kernel<M> {
         let verb = match op {
             prov_op::APPEND => verb::SEND,
             prov_op::READ => verb::RECV,
-            prov_op::SAVE | prov_op::LOAD => {
+            prov_op::SAVE..=prov_op::RESUMED => {
                 let own = self.lookup(slot)?.object == single::SELF;
                 return match op {
                     _ if !own => Err(Error::BadCall.into()),
                     prov_op::SAVE => self.save_checkpoint(buf, len),
-                    _ => self.load_checkpoint(buf, len),
+                    prov_op::LOAD => self.load_checkpoint(buf, len),
+                    prov_op::LEFT_OFF => self.left_off(buf, len),
+                    _ => {
+                        self.resumed();
+                        Ok(0)
+                    }
                 };
             }
             _ => return Err(Error::BadCall.into()),

@@ -1,11 +1,36 @@
 //! The console while its driver dies.
 use abi::cap::{Kind, R, W, slot};
+use abi::stats::state;
 use rt::{Channel, Clock, Fiber, console, println, stats};
 
 use crate::Random;
 
-/// Gives `count` bytes back as they come, then what happened meanwhile.
-pub fn echo(count: usize) -> usize {
+/// What the killer says, so that the driver has something to do when it dies; nobody types it.
+const NOISE: u8 = b'~';
+/// Bytes that it says before each kill: one message.
+const SAID: usize = 48;
+/// Longest from the message to the kill, ns: more than the driver needs for the message.
+const WITHIN: u64 = 6_000;
+
+/// The console's driver: Blinks so far, and whether it is there and waits.
+fn driver() -> (u32, bool) {
+    let driver = stats::fibers().find(|s| abi::text(&s.name) == "uart");
+    driver.map_or((0, false), |s| (s.blinks, s.state == state::WAITING))
+}
+
+/// Waits until the driver is as it should be; the Blinks then.
+fn until(done: impl Fn(u32, bool) -> bool) -> u32 {
+    loop {
+        let (blinks, waits) = driver();
+        if done(blinks, waits) {
+            return blinks;
+        }
+        let _ = Clock::OWN.sleep_until(Clock::OWN.now() + 200_000);
+    }
+}
+
+/// Gives `count` bytes back as they come and waits for `kills` of the driver; then what happened meanwhile.
+pub fn echo(count: usize, kills: u32) -> usize {
     println!("echo: ready");
     let mut buf = [0; console::READ_MAX];
     let (mut got, mut last, mut gap) = (0, 0, 0);
@@ -23,8 +48,8 @@ pub fn echo(count: usize) -> usize {
         // A program that takes its time: the driver dies while bytes wait in every place where they can.
         let _ = Clock::OWN.sleep_until(now + 450_000);
     }
-    let driver = stats::fibers().find(|s| abi::text(&s.name) == "uart");
-    let blinks = driver.map_or(0, |s| s.blinks);
+    let blinks = until(|blinks, _| blinks >= kills);
+    let _ = console::sync(1_000_000_000);
     println!();
     println!("echo: worst gap {gap} ns, blinks {blinks}");
     let _ = console::sync(1_000_000_000);
@@ -32,15 +57,23 @@ pub fn echo(count: usize) -> usize {
     0
 }
 
-/// Restarts the driver `times` times, at moments of its own.
+/// Restarts the driver `times` times, each at an instruction of its own in the midst of its work, which it ranks above; and
+/// each time waits for the next instance, so that every one is a restart.
 pub fn kill(times: u64, seed: u64) -> usize {
     let Some(grant) = rt::manifest::own_grants(Kind::FIBER).next() else { return 3 };
     let mut random = Random(seed);
     for _ in 0..times {
-        let _ = Clock::OWN.sleep_until(Clock::OWN.now() + 2_100_000 + random.below(1_500_000));
-        if Fiber(grant.slot).blink().is_err() {
+        let _ = Clock::OWN.sleep_until(Clock::OWN.now() + 300_000 + random.below(1_500_000));
+        // Who is made anew already would not be made anew once more.
+        let before = until(|_, waits| waits);
+        if console::write(&[NOISE; SAID]).is_err() {
             return 4;
         }
+        let _ = Clock::OWN.sleep_until(Clock::OWN.now() + random.below(WITHIN));
+        if Fiber(grant.slot).blink().is_err() {
+            return 5;
+        }
+        until(|blinks, _| blinks != before);
     }
     for_ever()
 }

@@ -51,7 +51,7 @@ fn main() -> usize {
         "victim" => victim::main(),
         "ticker" => victim::tick(),
         "storm" => storm::main(number(), number()),
-        "echo" => console::echo(number() as usize),
+        "echo" => console::echo(number() as usize, number() as u32),
         "killer" => console::kill(number(), number()),
         "accuser" => console::accuse(),
         _ => {

@@ -71,7 +71,7 @@ pub fn case(r: &mut Random, w: &mut World) -> Case {
             let len = r.of(&[64, 128, 256]);
             Case {
                 number: n::PROV,
-                args: [slots(r), r.below(prov_op::LOAD + 1), out(r), len, 0, 0],
+                args: [slots(r), r.below(prov_op::RESUMED + 1), out(r), len, 0, 0],
             }
         }
         _ => Case { number: n::SEND, args: [fiber(r, w), op::FIBER_KILL, 0, 0, 0, 0] },
@@ -327,7 +327,7 @@ pub fn writes(case: &Case) -> Option<(usize, usize)> {
         n::META if a[0] == meta::RANDOM && a[2] <= meta::RANDOM_MAX => Some((a[1], a[2])),
         n::WAIT if a[1] <= abi::call::WAIT_MAX => Some((a[0], a[1] * 4)),
         n::RECV => Some((a[1], a[2].min(Slot::SIZE))),
-        n::PROV if matches!(a[1], prov_op::READ | prov_op::LOAD) => {
+        n::PROV if matches!(a[1], prov_op::READ | prov_op::LOAD | prov_op::LEFT_OFF) => {
             Some((a[2], a[3].min(arena::LEN)))
         }
         n::MAP if a[4] != 0 => Some((a[4], MapInfo::SIZE)),
