@@ -143,16 +143,22 @@ impl<M: Machine> Kernel<M> {
 
     /// FIBER's blink: by the policy, and held against nobody.
     pub(crate) fn blink(&mut self, place: usize) -> crate::object::Answer {
+        self.may_blink(place)?;
+        self.kill(place)
+    }
+
+    /// Whether FIBER's blink can be asked of the fiber in `place`.
+    pub(crate) fn may_blink(&self, place: usize) -> Result<(), abi::call::Error> {
         let id = self.fibers[place % FIBERS].domain;
         let domain = &self.domains[id as usize % DOMAINS];
         if domain.first as usize != place {
             // A further fiber is its domain's own affair: nothing in the image says how to start it.
-            return Err(abi::call::Error::Denied.into());
+            return Err(abi::call::Error::Denied);
         }
         if domain.history.parked {
-            return Err(abi::call::Error::NotReady.into());
+            return Err(abi::call::Error::NotReady);
         }
-        self.kill(place)
+        Ok(())
     }
 
     /// FIBER's release: strikes, Blinks and the lost spectrum are forgotten; who was in quarantine starts anew.
@@ -258,7 +264,6 @@ impl<M: Machine> Kernel<M> {
             object: old.object,
             far_parent: old.far_parent,
             far_parent_id: old.far_parent_id,
-            channel_home: old.channel_home,
             asked: Self::stale(&old.asked),
             time: old.time,
             name: old.name,
@@ -289,6 +294,7 @@ impl<M: Machine> Kernel<M> {
                 self.end_for_good(child, end::KILLED, 0);
             }
         }
+        self.end_far_children(id);
     }
 
     /// Gives the new instance what every one is born with: one link or grant of the manifest after the other, then the rest.
@@ -315,6 +321,7 @@ impl<M: Machine> Kernel<M> {
         self.give_singles(place, id);
         self.give_parent_end(place, id);
         self.inherit_console(place, self.fibers[place].parent);
+        self.give_far_consoles(place, id);
         for object in &mut self.objects {
             // More of them than the manifest gives: the dead one had made some itself.
             if object.is_kept() && object.owner == id {
@@ -353,6 +360,11 @@ impl<M: Machine> Kernel<M> {
                 }
             }
             Body::Irq { intid } => self.machine.mask_interrupt(intid, true),
+            Body::Far(far) if far.is_child => return,
+            Body::Far(far) if far.is_console() => {
+                self.raise_epoch(index);
+                return;
+            }
             _ => {}
         }
         self.free_object(index);

@@ -120,7 +120,6 @@ fn fiber_facts(k: &Kernel<Host>, place: usize, all: &mut Facts) {
         asked,
         far_parent,
         far_parent_id,
-        channel_home,
     } = &k.fibers[place];
     all.insert("fiber.frame", format!("{frame:?}"));
     // Which object a slot names may differ in its number; what it is and allows may not.
@@ -138,7 +137,7 @@ fn fiber_facts(k: &Kernel<Host>, place: usize, all: &mut Facts) {
     all.insert("fiber.timer", format!("{timer} {timer_fired}"));
     all.insert("fiber.events", format!("{ended:x} {restarted:x} {offers:?}"));
     all.insert("fiber.time", format!("{time}"));
-    let far = (far_ended, asked.pending, far_parent, far_parent_id, channel_home);
+    let far = (far_ended, asked.pending, far_parent, far_parent_id);
     all.insert("fiber.far", format!("{far:?}"));
     let audit = (audit.next, audit.window_end, audit.written, audit.number);
     all.insert("fiber.audit", format!("{audit:?}"));

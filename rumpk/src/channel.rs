@@ -251,9 +251,9 @@ impl<M: Machine> Kernel<M> {
 
     /// Frees a channel that was made for two fibers when both are gone. Those of the manifest stay.
     pub(crate) fn free_channel_if_dead(&mut self, channel: u8) {
-        let place = &mut self.channels[channel as usize % CHANNELS];
+        let place = &self.channels[channel as usize % CHANNELS];
         let dead = place.ends.iter().all(|end| end.gone || (place.foreign && end.far.is_some()));
-        if place.number == 0 && place.base != 0 && dead {
+        if place.number == 0 && place.base != 0 && dead && !self.is_kept_channel(channel) {
             let (base, len) = (place.base, place.len());
             let ends = [place.ends[0].object, place.ends[1].object];
             // Who broke its ring may still hold an end, and the place is the next pair's.
@@ -268,6 +268,7 @@ impl<M: Machine> Kernel<M> {
                 return;
             }
             let foreign = self.channels[channel as usize % CHANNELS].foreign;
+            self.forget_link(channel);
             self.channels[channel as usize % CHANNELS] = Channel::FREE;
             if !foreign {
                 self.memory.give(base, len);

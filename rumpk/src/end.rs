@@ -151,6 +151,7 @@ impl<M: Machine> Kernel<M> {
     /// Memory, energy and places are free again, and the parent hears of the end.
     pub(crate) fn leave_domain(&mut self, id: u8) -> Step {
         let index = id as usize % DOMAINS;
+        self.domains[index].link = 0;
         for channel in 0..CHANNELS as u8 {
             self.free_channel_if_dead(channel);
         }
@@ -188,7 +189,14 @@ impl<M: Machine> Kernel<M> {
         // Its own pages go with its space, and its own fibers wait for nothing any more.
         self.forget_mapping(index, id);
         self.objects[index as usize].waiters &= !self.domains[id as usize % DOMAINS].fibers;
-        if object.owner != id || object.is_kept() {
+        if object.owner != id {
+            return false;
+        }
+        if object.is_kept() {
+            if self.domains[id as usize % DOMAINS].fate == Fate::End {
+                // It ends in quarantine: no instance comes that would need the place.
+                self.free_object(index);
+            }
             return false;
         }
         self.unmap_everywhere(index);

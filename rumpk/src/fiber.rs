@@ -74,8 +74,6 @@ pub struct Fiber<M: Machine> {
     pub far_parent: Option<Home>,
     /// Number of that fiber.
     pub far_parent_id: u32,
-    /// Its channel to that parent.
-    pub channel_home: Option<u8>,
     /// Exit code or faulting address.
     pub code: u64,
     pub pc: u64,
@@ -121,7 +119,6 @@ impl<M: Machine> Fiber<M> {
         asked: Asked::NONE,
         far_parent: None,
         far_parent_id: 0,
-        channel_home: None,
         code: 0,
         pc: 0,
         time: 0,

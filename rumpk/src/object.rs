@@ -77,6 +77,9 @@ impl FarKind {
     }
 }
 
+/// The parent of a child that has to end: who wanted it restarted meanwhile.
+pub const DOOMED: u8 = crate::kernel::NONE - 1;
+
 /// What is known here about an object of another core.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 #[allow(clippy::struct_excessive_bools, reason = "independent facts about one thing")]
@@ -86,7 +89,7 @@ pub struct Far {
     pub kind: FarKind,
     /// Made for a child of one of our fibers, and not by the manifest.
     pub is_child: bool,
-    /// Place of the fiber whose child it is; [`crate::kernel::NONE`]: nobody's.
+    /// Place of the fiber whose child it is; [`crate::kernel::NONE`]: nobody's; [`DOOMED`].
     pub parent: u8,
     /// Its home was asked to tell.
     pub watching: bool,
@@ -96,7 +99,7 @@ pub struct Far {
     pub ended: bool,
     /// And its parent did not take the event yet.
     pub untold: bool,
-    /// Number of the child.
+    /// Number of the child. Of a console that was lent at birth: slot, verbs and depth, by byte; else 0.
     pub id: u32,
     /// Energy that came out of the parent's domain, ns per window.
     pub carved: u32,
@@ -121,6 +124,11 @@ impl Far {
             pages: 0,
             places: 0,
         }
+    }
+
+    /// A console that the parent lent at birth.
+    pub fn is_console(&self) -> bool {
+        self.kind == FarKind::End && self.id != 0
     }
 }
 

@@ -93,6 +93,12 @@ impl Accounts {
         }
     }
 
+    /// What a domain may still spend.
+    #[cfg(test)]
+    pub fn left(&mut self, domain: u8) -> Quota {
+        self.of(domain).left
+    }
+
     /// Says how much memory is free at boot.
     pub fn begin(&mut self, free: u64) {
         self.share = free / SHARE;

@@ -19,6 +19,7 @@ impl<M: Machine> Kernel<M> {
         let end = &mut self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
         (end.mapped, end.broken, end.gone, end.told) = (NONE, false, parked, !parked);
         self.announce(channel, side);
+        self.publish_restart(channel, side, parked);
     }
 
     /// Tells the peer of end `side` that another instance holds it.

@@ -96,18 +96,22 @@ impl<M: Machine> Kernel<M> {
 
     /// Ends a fiber, by the policy of its domain if it is the first one of it. In quarantine: for good.
     pub(crate) fn kill(&mut self, place: usize) -> Answer {
-        let fiber = &self.fibers[place % FIBERS];
-        if fiber.state == state::ENDED {
-            return Err(Error::Gone.into());
-        }
-        let own = self.current as usize == place || self.domain == fiber.domain;
-        if fiber.state == state::QUARANTINED {
-            self.end_for_good(fiber.domain, end::KILLED, 0);
-        } else {
-            self.end_fiber(place, end::KILLED, 0);
-        }
+        let own =
+            self.current as usize == place || self.domain == self.fibers[place % FIBERS].domain;
+        self.kill_fiber(place)?;
         let alive = self.fiber().is_alive() && self.current != crate::kernel::NONE;
         if own && !alive { Err(Stop::Later) } else { Ok(0) }
+    }
+
+    /// The same for whoever asks: `Gone` if it ended.
+    pub(crate) fn kill_fiber(&mut self, place: usize) -> Result<(), Error> {
+        let fiber = &self.fibers[place % FIBERS];
+        match fiber.state {
+            state::ENDED => return Err(Error::Gone),
+            state::QUARANTINED => self.end_for_good(fiber.domain, end::KILLED, 0),
+            _ => self.end_fiber(place, end::KILLED, 0),
+        }
+        Ok(())
     }
 
     pub(super) fn recv(&mut self, slot: usize, buf: UserAddr, len: usize, into: usize) -> Answer {

@@ -5,7 +5,7 @@ use super::note::Note;
 use super::share::Home;
 use super::wish::at;
 use crate::channel::Channel;
-use crate::kernel::{Kernel, NONE};
+use crate::kernel::{DOMAINS, Kernel, NONE, OBJECTS};
 use crate::object::{Body, Far, FarKind, Object, Stop};
 use crate::quota::Quota;
 use crate::spawn::Wish;
@@ -45,8 +45,12 @@ impl<M: Machine> Kernel<M> {
             Some((home, rights as u8, (rights >> 8) as u8))
         };
         let channel_at = parcel.word(at::CHANNEL_AT);
-        let far_end =
-            FarEnd { core: from, index: (channel_at >> 32) as u8, serial: channel_at as u32 };
+        let far_end = FarEnd {
+            core: from,
+            index: (channel_at >> 32) as u8,
+            instance: 0,
+            serial: channel_at as u32,
+        };
         let base = parcel.word(at::CHANNEL);
         let far = FarParent {
             home: Home::decode(parcel.word(at::PARENT)).ok_or(Error::BadCall)?,
@@ -70,7 +74,8 @@ impl<M: Machine> Kernel<M> {
         })?;
         let object = self.fibers[place].object;
         let home = self.home_of(object);
-        let index = self.fibers[place].channel_home;
+        let link = self.domains[self.fibers[place].domain as usize % DOMAINS].link;
+        let index = link.checked_sub(1);
         let serial = index.map_or(0, |index| self.end_state(self.core, index, 1).serial);
         let channel = u64::from(index.unwrap_or(NONE)) << 32 | u64::from(serial);
         Ok((home.encode(), channel))
@@ -88,19 +93,32 @@ impl<M: Machine> Kernel<M> {
             if let Ok(object) = self.attach_end(index, 1, place as u8, 0) {
                 let cap = self.cap(Kind::CHANNEL, object, verb::ALL, R | W);
                 self.give(place, slot::PARENT, cap);
-                self.fibers[place].channel_home = Some(index);
+                self.domains[id as usize % DOMAINS].link = index + 1;
             } else {
                 self.channels[index as usize] = Channel::FREE;
             }
         }
         for (lent, at) in far.consoles.iter().zip([slot::CONSOLE_IN, slot::CONSOLE_OUT]) {
-            if let Some((home, verbs, depth)) = *lent
-                && let Ok(object) =
-                    self.new_object(Object::new(Body::Far(Far::of(FarKind::End, home)), id, 0))
-            {
+            if let Some((home, verbs, depth)) = *lent {
                 let verbs = verbs & (verb::SEND | verb::RECV | verb::MASK);
+                let id_of = u32::from_le_bytes([at, verbs, depth.saturating_add(1), 0]);
+                let far = Far { id: id_of, ..Far::of(FarKind::End, home) };
+                // Room was counted before.
+                let _ = self.new_object(Object::new(Body::Far(far), id, 0));
+            }
+        }
+        self.give_far_consoles(place, id);
+    }
+
+    /// The ends that a parent on another core lent as console, for each instance anew.
+    pub(crate) fn give_far_consoles(&mut self, place: usize, id: u8) {
+        for object in 0..OBJECTS as u32 {
+            let of = &self.objects[object as usize];
+            let Body::Far(far) = of.body else { continue };
+            if of.owner == id && far.is_console() {
+                let [at, verbs, depth, _] = far.id.to_le_bytes();
                 let cap = self.cap(Kind::CHANNEL, object, verbs, 0);
-                self.give(place, at, Cap { depth: depth.saturating_add(1), ..cap });
+                self.give(place, at, Cap { depth, ..cap });
             }
         }
     }

@@ -8,7 +8,7 @@ use super::ends::Far as FarEnd;
 use super::note::{Note, kind};
 use super::share::Home;
 use crate::kernel::{CHANNELS, DOMAINS, Kernel, OBJECTS};
-use crate::object::{Answer, Body, Far, FarKind, Object};
+use crate::object::{Answer, Body, DOOMED, Far, FarKind, Object};
 use crate::quota::Quota;
 use crate::spawn::Wish;
 use abi::PAGE;
@@ -129,11 +129,17 @@ impl<M: Machine> Kernel<M> {
             return;
         };
         match &mut place.body {
-            Body::Far(far) if there => far.home = home,
+            Body::Far(far) if there => {
+                far.home = home;
+                if far.parent == DOOMED {
+                    self.doom(home);
+                }
+            }
             _ => self.post(from, &home.note(kind::ORPHAN)),
         }
         if let Some(channel) = channel {
-            let far = FarEnd { core: from, index: (note.b >> 32) as u8, serial: note.b as u32 };
+            let (index, serial) = ((note.b >> 32) as u8, note.b as u32);
+            let far = FarEnd { core: from, index, instance: 0, serial };
             let ends = &mut self.channels[channel as usize % CHANNELS].ends;
             ends[1].far = Some(far);
             if ends[0].gone {

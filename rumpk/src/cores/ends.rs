@@ -5,6 +5,7 @@
 //! other core's bell for the channel, and its look at the word is all there is to it: any number of changes costs one
 //! look, and none is lost. Doorbells are bells too: the latched bit of the contract, across cores.
 use super::CHANGED;
+use crate::domain::Domain;
 use crate::kernel::{CHANNELS, Kernel};
 use arch::{CORES, Machine};
 use core::sync::atomic::Ordering;
@@ -14,16 +15,26 @@ use core::sync::atomic::Ordering;
 pub struct State {
     /// Somebody holds it. Not held and with a serial number: nobody does any more.
     pub held: bool,
-    /// Rises with every holder; 0: there was none yet.
+    /// Its holder is in quarantine: it is nobody's for now.
+    pub parked: bool,
+    /// Which instance of its holder has it, modulo 256.
+    pub instance: u8,
+    /// Rises with every holder, modulo 2^22; 0: there was none yet.
     pub serial: u32,
 }
 
 impl State {
     fn encode(self) -> u32 {
-        self.serial << 1 | u32::from(self.held)
+        let flags = u32::from(self.parked) << 1 | u32::from(self.held);
+        self.serial << 10 | u32::from(self.instance) << 2 | flags
     }
     fn decode(word: u32) -> Self {
-        Self { held: word & 1 != 0, serial: word >> 1 }
+        Self {
+            held: word & 1 != 0,
+            parked: word & 2 != 0,
+            instance: (word >> 2) as u8,
+            serial: word >> 10,
+        }
     }
 }
 
@@ -33,8 +44,19 @@ pub struct Far {
     pub core: u8,
     /// Number of the channel there.
     pub index: u8,
-    /// Of the holder that we know.
+    /// Of the holder that we know, and which of its instances.
+    pub instance: u8,
     pub serial: u32,
+}
+
+/// What a look at another core's end found.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum News {
+    None,
+    /// Its first holder came, or its last one went.
+    Changed,
+    /// Another instance holds it.
+    Another,
 }
 
 impl<M: Machine> Kernel<M> {
@@ -62,10 +84,33 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         let before = self.end_state(self.core, channel, side);
-        let serial = before.serial + u32::from(held);
-        self.set_end_state(channel, side, State { held, serial });
+        let state = match (held, before.held) {
+            // One that was told already, or comes out of quarantine.
+            (true, true) => {
+                let instance = before.instance.wrapping_add(before.parked.into());
+                State { parked: false, instance, ..before }
+            }
+            (true, false) => State { held, parked: false, instance: 0, serial: before.serial + 1 },
+            (false, _) => State { held, parked: false, ..before },
+        };
+        self.publish_state(channel, side, state);
+    }
+
+    /// The holder of an end restarts, or waits in quarantine for that.
+    pub(crate) fn publish_restart(&mut self, channel: u8, side: u8, parked: bool) {
+        if self.shared.is_none() {
+            return;
+        }
+        let before = self.end_state(self.core, channel, side);
+        let instance = before.instance.wrapping_add((!parked).into());
+        self.publish_state(channel, side, State { held: true, parked, instance, ..before });
+    }
+
+    fn publish_state(&mut self, channel: u8, side: u8, state: State) {
+        self.set_end_state(channel, side, state);
         let peer = 1 - (side & 1);
-        if self.channels[channel as usize % CHANNELS].number != 0 {
+        let place = &self.channels[channel as usize % CHANNELS];
+        if place.number != 0 && place.ends[peer as usize].far.is_none() {
             self.find_far(channel, peer);
         }
         if let Some(far) = self.channels[channel as usize % CHANNELS].ends[peer as usize].far {
@@ -73,29 +118,78 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Looks for the core that has an end of a channel of the manifest. `true`: there is a holder that we did not know.
-    fn find_far(&mut self, channel: u8, side: u8) -> bool {
+    /// Looks for the core that has an end of a channel of the manifest.
+    fn find_far(&mut self, channel: u8, side: u8) -> News {
         let own = self.core;
         let place = &self.channels[channel as usize % CHANNELS];
         let known = place.ends[side as usize & 1].far;
         if place.ends[side as usize & 1].object != 0 && known.is_none() {
             // It is our own.
-            return false;
+            return News::None;
         }
         for core in (0..self.places.cores).filter(|&core| core != own) {
             let state = self.end_state(core, channel, side);
-            let far = Far { core, index: channel, serial: state.serial };
-            if state.held {
+            let State { instance, serial, .. } = state;
+            let far = Far { core, index: channel, instance, serial };
+            if state.held && !state.parked {
                 let end = &mut self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
                 (end.far, end.gone, end.broken) = (Some(far), false, false);
-                let new = known != Some(far);
-                if new && known.is_some() {
-                    self.channels[channel as usize % CHANNELS].generation += 1;
-                }
-                return new;
+                return match known {
+                    Some(known) if known == far => News::None,
+                    Some(_) => News::Another,
+                    None => News::Changed,
+                };
             }
         }
-        false
+        News::None
+    }
+
+    /// Looks at what the core says that is known to have an end.
+    fn look_at(&mut self, channel: u8, side: u8) -> News {
+        let end = &self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
+        let Some(far) = end.far else { return News::None };
+        let (gone, state) = (end.gone, self.end_state(far.core, far.index, side));
+        let end = &mut self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
+        if !state.held || state.parked || state.serial != far.serial {
+            end.gone = true;
+            return if gone { News::None } else { News::Changed };
+        }
+        if state.instance == far.instance {
+            return News::None;
+        }
+        end.far = Some(Far { instance: state.instance, ..far });
+        (end.gone, end.broken) = (false, false);
+        News::Another
+    }
+
+    /// Whether a private channel whose ends are both gone will be used again: where a child on the other core, or our own of
+    /// a parent there, is in quarantine.
+    pub(crate) fn is_kept_channel(&self, channel: u8) -> bool {
+        let place = &self.channels[channel as usize % CHANNELS];
+        let linked = |domain: &Domain<M>| domain.link == channel + 1;
+        let kept = place.foreign && !place.ends[0].gone && self.domains.iter().any(linked);
+        kept || self.is_parked_end(channel, 1)
+    }
+
+    /// A private channel goes: the instance that its child may have next is born without it.
+    pub(crate) fn forget_link(&mut self, channel: u8) {
+        for domain in self.domains.iter_mut().filter(|d| d.link == channel + 1) {
+            domain.link = 0;
+        }
+        if self.channels[channel as usize % CHANNELS].foreign
+            && self.end_state(self.core, channel, 1).held
+        {
+            self.publish_end(channel, 1, false);
+        }
+    }
+
+    /// Whether the holder of an end on another core is in quarantine: it still has the channel's memory.
+    fn is_parked_end(&self, channel: u8, side: u8) -> bool {
+        let end = &self.channels[channel as usize % CHANNELS].ends[side as usize & 1];
+        end.far.is_some_and(|far| {
+            let state = self.end_state(far.core, far.index, side);
+            state.held && state.parked && state.serial == far.serial
+        })
     }
 
     /// The other core says that an end of this channel changed there.
@@ -106,19 +200,14 @@ impl<M: Machine> Kernel<M> {
         }
         let of_manifest = place.number != 0;
         for side in [0, 1] {
-            let mut changed = of_manifest && self.find_far(channel, side);
-            let end = &self.channels[channel as usize % CHANNELS].ends[side as usize];
-            if let Some(far) = end.far
-                && !end.gone
-            {
-                let state = self.end_state(far.core, far.index, side);
-                if !state.held || state.serial != far.serial {
-                    self.channels[channel as usize % CHANNELS].ends[side as usize].gone = true;
-                    changed = true;
+            let found = if of_manifest { self.find_far(channel, side) } else { News::None };
+            let news = if found == News::None { self.look_at(channel, side) } else { found };
+            match news {
+                News::None => {}
+                News::Changed => {
+                    self.signal_end(channel, 1 - side);
                 }
-            }
-            if changed {
-                self.signal_end(channel, 1 - side);
+                News::Another => self.announce(channel, side),
             }
         }
         self.free_channel_if_dead(channel);

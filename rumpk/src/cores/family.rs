@@ -2,8 +2,8 @@
 use super::note::{Note, kind};
 use super::share::Home;
 use crate::kernel::{FIBERS, Kernel, NONE, OBJECTS};
-use crate::object::{Body, Far, FarKind};
-use abi::stats::state;
+use crate::object::{Body, DOOMED, Far, FarKind};
+use abi::stats::{end, state};
 use arch::Machine;
 
 impl<M: Machine> Kernel<M> {
@@ -77,6 +77,31 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
+    /// The domain restarts: its children on other cores end with it, as those on its own do. What they cost stays taken until
+    /// they are gone.
+    pub(crate) fn end_far_children(&mut self, id: u8) {
+        for index in 0..OBJECTS {
+            let owner = self.objects[index].owner;
+            let Body::Far(far) = &mut self.objects[index].body else { continue };
+            if owner != id || !far.is_child {
+                continue;
+            }
+            (far.parent, far.untold) = (DOOMED, false);
+            let far = *far;
+            if far.ended {
+                self.post(far.home.core, &far.home.note(kind::ORPHAN));
+                self.free_object(index as u32);
+            } else if far.home.epoch != 0 {
+                self.doom(far.home);
+            }
+        }
+    }
+
+    /// Ends a child for good; its end is told all the same, and gives back what it cost.
+    pub(super) fn doom(&mut self, home: Home) {
+        self.post(home.core, &Note { word: 1, ..home.note(kind::ORPHAN) });
+    }
+
     /// The domain of a far object ends.
     pub(crate) fn release_far(&mut self, far: &Far) {
         if far.kind == FarKind::Fiber && far.is_child && far.home.epoch != 0 {
@@ -92,6 +117,12 @@ impl<M: Machine> Kernel<M> {
             return;
         }
         let fiber = &mut self.fibers[place as usize % FIBERS];
+        if note.word != 0 {
+            if fiber.state != state::ENDED {
+                self.end_for_good(self.fibers[place as usize % FIBERS].domain, end::KILLED, 0);
+            }
+            return;
+        }
         fiber.far_parent = None;
         if fiber.state == state::ENDED {
             self.reap(place as usize);

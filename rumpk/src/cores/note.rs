@@ -17,7 +17,7 @@ pub mod kind {
     pub const ANSWER: u8 = 1;
     /// A child of ours, by `object` and `epoch` of our far object, ended; `word` its number.
     pub const ENDED: u8 = 2;
-    /// Nobody asks for the end of this fiber any more.
+    /// Nobody asks for the end of this fiber any more; `word` 1: its parent restarted, and it ends.
     pub const ORPHAN: u8 = 3;
     /// Tell us when this object has something of `word`.
     pub const WATCH: u8 = 4;

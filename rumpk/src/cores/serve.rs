@@ -3,27 +3,28 @@
 //! The fiber whose registers this core holds has nothing to do with them: nothing here may look at the current fiber
 //! or touch its memory.
 use super::note::{Note, kind};
-use crate::kernel::{FIBERS, Kernel, OBJECTS};
+use crate::kernel::{Kernel, OBJECTS};
 use crate::object::{Body, Stop};
 use abi::call::{Error, MESSAGE_MIN, op, want};
 use abi::ring::Slot;
-use abi::stats::{end, state};
+use abi::stats::state;
 use arch::Machine;
 
 impl<M: Machine> Kernel<M> {
     /// An operation on the fiber in `place` that another core's fiber asked for.
     fn operate_for(&mut self, place: usize, operation: usize) -> Result<(), Stop> {
         match operation {
-            op::FIBER_KILL if self.fibers[place % FIBERS].state == state::ENDED => {
-                Err(Error::Gone.into())
+            op::FIBER_KILL => self.kill_fiber(place)?,
+            op::FIBER_BLINK => {
+                self.may_blink(place)?;
+                self.kill_fiber(place)?;
             }
-            op::FIBER_KILL => {
-                self.end_fiber(place, end::KILLED, 0);
-                Ok(())
+            op::FIBER_RELEASE => {
+                self.release(place)?;
             }
-            op::FIBER_BLINK | op::FIBER_RELEASE => Err(Error::Unsupported.into()),
-            _ => Err(Error::BadCall.into()),
+            _ => return Err(Error::BadCall.into()),
         }
+        Ok(())
     }
 
     /// Serves a request and answers it.
