@@ -19,6 +19,7 @@
 //! | Map | enters the pages | Start |
 //! | Start | the first fiber is ready at its entry | none |
 //! | Stack | zeroes and maps the stack of a further fiber | none |
+use crate::blink::Fate;
 use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
 use arch::Machine;
 
@@ -78,6 +79,9 @@ impl<M: Machine> Kernel<M> {
         self.sched.cooperated(id);
         self.sched.charge(id, 0, now);
         self.sched.wake(id, now);
+        if phase == Phase::Release && self.domains[id as usize % DOMAINS].fate == Fate::Blink {
+            self.sched.advance(id, now);
+        }
         self.reconsider |= self.domain == NONE || self.sched.preempts(id, self.domain);
     }
 

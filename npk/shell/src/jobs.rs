@@ -1,7 +1,8 @@
 //! Children of the shell, and what else it may end.
 use abi::call::{ARGS_MAX, Error, want};
 use abi::cap::Kind;
-use abi::stats::FiberEnd;
+use abi::image::policy::RESTART;
+use abi::stats::{FiberEnd, FiberStats, state};
 use rt::object::Wanted;
 use rt::stats::{Ended, fibers};
 use rt::{Clock, Factory, Fiber, manifest, print, println, wait};
@@ -110,7 +111,11 @@ impl Jobs {
     /// Ends a child, or a fiber that the manifest lets the shell end, by name or number.
     pub fn kill(&mut self, what: &str) {
         let found = self.child(what).or_else(|| granted(what));
+        // In quarantine a kill is for good, whatever the policy.
+        let restarts = |s: &FiberStats| s.policy == RESTART && s.state != state::QUARANTINED;
+        let again = fibers().any(|s| is(what, s.fiber, &s.name) && restarts(&s));
         match found.map(Fiber::kill) {
+            Some(Ok(())) if again => println!("kill: {what}: its policy is to restart"),
             Some(Ok(())) => {
                 // Its end is work of the kernel at its own expense; one that is restarted has none.
                 if let Some(child) = self.child(what) {

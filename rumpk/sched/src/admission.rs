@@ -5,6 +5,12 @@ use abi::pledge::WINDOW_NS;
 /// The longest the kernel runs without a scheduling point, ns: the budget of `docs/limits.md`, 20,000 instructions.
 pub const KERNEL_STRETCH_NS: u64 = 20_000;
 
+/// What a domain that starts anew may run on if it has less left, ns; once in [`RESTART_PERIOD_NS`] on a core. A Blink takes
+/// about 110,000.
+pub const RESTART_NS: u64 = 8 * KERNEL_STRETCH_NS;
+/// The least time between two such advances, ns: Matter's window.
+pub const RESTART_PERIOD_NS: u64 = WINDOW_NS[2];
+
 /// Spectra by number: Void, Gravity, Matter, Photon.
 pub(crate) const VOID: u8 = 0;
 
@@ -43,11 +49,14 @@ impl Load {
         let [_, g, m, p] = self.largest;
         let [_, gravities, matters, photons] = self.count;
         let stretches = |domains: u64| (domains + 1) * KERNEL_STRETCH_NS;
+        // As often as the periods of the restart's advance touch the window.
+        let [often, twice, once] = [6, 2, 1].map(|times| times * RESTART_NS);
+        let all = photons + matters + gravities;
         [
             u64::MAX,
-            26 * photon + 6 * matter + gravity + g + stretches(photons + matters + gravities),
-            6 * photon + matter + m + stretches(photons + matters),
-            photon + p + stretches(photons),
+            26 * photon + 6 * matter + gravity + g + stretches(all) + often,
+            6 * photon + matter + m + stretches(photons + matters) + twice,
+            photon + p + stretches(photons) + once,
         ]
     }
 

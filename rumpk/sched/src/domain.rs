@@ -1,5 +1,5 @@
 //! One domain's energy, window by window.
-use crate::admission::VOID;
+use crate::admission::{KERNEL_STRETCH_NS, RESTART_NS, VOID};
 use abi::pledge::WINDOW_NS;
 
 /// Clean windows after which strikes are forgotten.
@@ -18,6 +18,8 @@ pub(crate) struct Domain {
     /// Since when there was no strike: the end of the window of the last one.
     pub(crate) clean_from: u64,
     pub(crate) missed: u32,
+    /// ns that its next window pays back; see [`Self::advance`].
+    pub(crate) owed: u32,
     pub(crate) spectrum: u8,
     /// Longest row of strikes that is not forgotten, 0 to 3.
     pub(crate) strikes: u8,
@@ -36,6 +38,7 @@ impl Domain {
         deadline: 0,
         clean_from: 0,
         missed: 0,
+        owed: 0,
         spectrum: VOID,
         strikes: 0,
         row: 0,
@@ -78,7 +81,8 @@ impl Domain {
         if self.deadline <= now {
             if self.energy >= 0 {
                 // Whatever is left of the window that begins in phase is below its share: Q from now on, without a division.
-                (self.energy, self.deadline) = (self.budget, now + window);
+                self.fill();
+                self.deadline = now + window;
                 self.next_window(now, true);
                 return;
             }
@@ -108,7 +112,8 @@ impl Domain {
         // Without energy and without a yield it was struck, or a debt slept through it: neither ends a row.
         let clean = self.energy > 0 || self.cooperated;
         let paid = i64::try_from(ended).unwrap_or(i64::MAX).saturating_mul(self.budget);
-        self.energy = self.energy.saturating_add(paid).min(self.budget);
+        let owed = i64::from(core::mem::take(&mut self.owed));
+        self.energy = (self.energy - owed).saturating_add(paid).min(self.budget);
         self.deadline += ended * self.window();
         self.next_window(now, clean);
     }
@@ -117,9 +122,31 @@ impl Domain {
     pub(crate) fn miss(&mut self, now: u64) {
         let ended = now.saturating_sub(self.deadline) / self.window() + 1;
         self.missed = self.missed.saturating_add(u32::try_from(ended).unwrap_or(u32::MAX));
-        self.energy = self.budget;
+        self.fill();
         self.deadline = now + self.window();
         self.next_window(now, true);
+    }
+
+    /// A window's budget, less what was had in advance.
+    #[inline(always)]
+    fn fill(&mut self) {
+        self.energy = self.budget - i64::from(core::mem::take(&mut self.owed));
+    }
+
+    /// Energy for a restart now, out of the next window: what it spends now it lacks then. `false`: it needs none, or has to
+    /// pay for an earlier one, or for more than a call's end, first.
+    pub(crate) fn advance(&mut self, now: u64, response: u64) -> bool {
+        let (most, debt) = (RESTART_NS as i64, -(KERNEL_STRETCH_NS as i64));
+        if self.owed != 0 || !(debt..most).contains(&self.energy) {
+            return false;
+        }
+        self.owed = (most - self.energy) as u32;
+        self.energy = most;
+        if self.deadline < now + response {
+            // Too near to be promised: later is always allowed.
+            self.deadline = now + self.window();
+        }
+        true
     }
 
     /// When a domain without energy has some again: the end of the window whose budget pays its debt.

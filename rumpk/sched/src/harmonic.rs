@@ -1,5 +1,5 @@
 //! Who runs next, and what it is charged.
-use crate::admission::VOID;
+use crate::admission::{RESTART_PERIOD_NS, VOID};
 use crate::domain::Domain;
 
 /// Domains of a core.
@@ -39,6 +39,8 @@ pub struct Harmonic {
     pub(crate) last: [u8; 4],
     /// Longest from ready to done, by spectrum, for the admitted set.
     pub(crate) response: [u64; 4],
+    /// From when on a restart may have energy in advance again, ns.
+    advances_at: u64,
 }
 
 impl Default for Harmonic {
@@ -65,6 +67,7 @@ impl Harmonic {
             last: [0; 4],
             // Of nobody yet; all zeros, so that a static of it costs no image. `add` fills it.
             response: [0; 4],
+            advances_at: 0,
         }
     }
 
@@ -256,6 +259,18 @@ impl Harmonic {
             self.running = None;
         }
         Charged { exhausted, strike }
+    }
+
+    /// The domain starts anew: with too little energy for it, it gets some in advance, out of its own next window. One
+    /// domain of the core in [`RESTART_PERIOD_NS`]; admission keeps the time free. The others start when they have paid.
+    #[cold]
+    pub fn advance(&mut self, id: u8, now: u64) {
+        let response = self.response[usize::from(self.at(id).spectrum & 3)];
+        let here = self.is_present(id) && now >= self.advances_at;
+        if here && self.at_mut(id).advance(now, response) {
+            self.advances_at = now + RESTART_PERIOD_NS;
+            self.enlist(id);
+        }
     }
 
     /// The domain yielded or waited: no strike in this window.

@@ -20,6 +20,6 @@ mod harmonic;
 mod reserve;
 mod terms;
 
-pub use admission::{KERNEL_STRETCH_NS, Params};
+pub use admission::{KERNEL_STRETCH_NS, Params, RESTART_NS, RESTART_PERIOD_NS};
 pub use harmonic::{Charged, Choice, DOMAINS, Harmonic};
 pub use terms::Terms;

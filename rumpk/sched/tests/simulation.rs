@@ -4,7 +4,7 @@ mod machine;
 use abi::pledge::WINDOW_NS;
 use machine::Machine;
 use proptest::prelude::*;
-use sched::{Harmonic, KERNEL_STRETCH_NS, Params};
+use sched::{Harmonic, KERNEL_STRETCH_NS, Params, RESTART_NS};
 
 const MS: u64 = 1_000_000;
 
@@ -82,7 +82,7 @@ proptest! {
 
 /// `n` equal domains that would fill a window but for two stretches of the kernel.
 fn crowd(n: u64) -> Vec<Params> {
-    vec![params(3, (2 * MS - 2 * KERNEL_STRETCH_NS) / (n + 1)); n as usize]
+    vec![params(3, (2 * MS - RESTART_NS - 2 * KERNEL_STRETCH_NS) / (n + 1)); n as usize]
 }
 
 /// Without a stretch for each domain the inequality would take a crowd that misses: every one of them finishes a
@@ -92,7 +92,8 @@ fn a_crowd_that_overruns_is_refused() {
     assert!(Machine::new(&crowd(1)).is_some());
     for n in [2, 20, 40, 60] {
         assert!(Machine::new(&crowd(n)).is_none());
-        let fits = vec![params(3, (2 * MS - (n + 1) * KERNEL_STRETCH_NS) / (n + 1)); n as usize];
+        let free = 2 * MS - RESTART_NS - (n + 1) * KERNEL_STRETCH_NS;
+        let fits = vec![params(3, free / (n + 1)); n as usize];
         let mut m = Machine::new(&fits).expect("fits");
         m.stretch = KERNEL_STRETCH_NS;
         (0..n as usize).for_each(|id| m.ask(id, u64::MAX / 2));
@@ -107,18 +108,18 @@ fn a_crowd_that_overruns_is_refused() {
 /// a deadline that it cannot meet.
 #[test]
 fn a_wake_just_before_the_deadline_gets_a_later_one() {
-    let mut m = Machine::new(&[params(3, 400_000), params(3, 700_000)]).expect("fits");
+    let mut m = Machine::new(&[params(3, 400_000), params(3, 620_000)]).expect("fits");
     m.ask(0, 300_000);
     m.run_to(1_400_000);
-    m.ask(1, 700_000);
+    m.ask(1, 620_000);
     m.run_to(1_410_000);
     assert_eq!((m.core.energy_left(0), m.core.deadline(0)), (100_000, 2 * MS));
-    // 100 us in 590 us is less than its bandwidth, but the other runs until 2.1 ms.
+    // 100 us in 590 us is less than its bandwidth, but the other runs until 2.02 ms.
     m.ask(0, 100_000);
     assert_eq!(m.core.deadline(0), 3_410_000);
     assert_eq!(m.core.energy_left(0), 100_000 + 400_000 * 1_410 / 2_000);
     m.run_to(4 * MS);
-    assert_eq!((m.core.missed(0), m.loads[0].worst), (0, 2_200_000 - 1_410_000));
+    assert_eq!((m.core.missed(0), m.loads[0].worst), (0, 2_120_000 - 1_410_000));
 }
 
 /// Bandwidth: in no stretch of time does a domain run for more than its share of it and one budget.

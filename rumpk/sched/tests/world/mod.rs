@@ -5,7 +5,7 @@
 //! most once per window, is done before the window ends; order is by spectrum, then deadline; the core idles, or runs
 //! Void, only when nobody else could run; nobody gets more than its share and one budget.
 use abi::pledge::WINDOW_NS;
-use sched::{Choice, Harmonic, KERNEL_STRETCH_NS, Params};
+use sched::{Choice, Harmonic, KERNEL_STRETCH_NS, Params, RESTART_NS};
 
 const MS: u64 = 1_000_000;
 /// Simulated time of one set.
@@ -45,6 +45,8 @@ pub enum Bug {
     FullWake,
     /// What a call cost below zero is forgotten.
     NoDebt,
+    /// Whoever starts anew gets energy for it, as often as it does, and never pays it back.
+    FreeRestart,
 }
 
 /// The scheduler with its bug.
@@ -90,6 +92,14 @@ impl Core {
             let all = (0..64u8).filter(|id| set >> id & 1 != 0);
             all.min_by_key(|id| woken[usize::from(*id)]).unwrap_or(0)
         })
+    }
+
+    fn restart(&mut self, id: u8, now: u64) {
+        if self.bug != Bug::FreeRestart {
+            self.is.advance(id, now);
+        } else if self.is.energy_left(id) < RESTART_NS as i64 {
+            self.is.refund(id, RESTART_NS);
+        }
     }
 
     fn charge(&mut self, id: u8, ran: u64, now: u64) -> bool {
@@ -231,6 +241,7 @@ impl World {
     pub fn run(mut self) -> Result<Tally, Broken> {
         while self.now < LIFE {
             self.asks();
+            self.restarts();
             self.core.is.refill_due(self.now);
             let next = match self.choose()? {
                 Some(index) => self.step(index)?,
@@ -263,6 +274,16 @@ impl World {
             };
             load.job = Some((work, self.now));
             self.core.wake(load.id, self.now);
+        }
+    }
+
+    /// Now and then somebody crashes who is not honest, preferably without energy.
+    fn restarts(&mut self) {
+        let count = self.loads.len() as u64;
+        let load = self.loads[self.random.below(count) as usize];
+        let crashes = load.job.is_some() && load.params.spectrum != 0 && self.random.one_in(2);
+        if load.kind != Kind::Honest && crashes {
+            self.core.restart(load.id, self.now);
         }
     }
 
@@ -379,7 +400,7 @@ impl World {
         }
         let window = u128::from(WINDOW_NS[usize::from(spectrum)]);
         let part = (u128::from(self.now) * u128::from(budget_ns)).div_ceil(window) as u64;
-        let most = part + budget_ns + KERNEL_STRETCH_NS;
+        let most = part + budget_ns + 2 * KERNEL_STRETCH_NS + RESTART_NS;
         if load.ran > most {
             return Err(Broken::Share { id: load.id, ran: load.ran, most });
         }

@@ -30,8 +30,11 @@ fn seeded(name: &str, changes: &[(&str, String)]) -> Built {
     assembly::build(workspace(), &path, &signing()).unwrap_or_else(|e| panic!("{e}"))
 }
 
-fn storm(name: &str, timeout: Duration) {
-    let outcome = Boot::of(&built(&profile(name))).counted().timeout(timeout).run();
+/// Crashes a victim so many times and judges what the storm saw.
+fn storm(rounds: u64, seed: u64) {
+    let built = seeded("blink", &[("\"1000\" \"1\"", format!("\"{rounds}\" \"{seed}\""))]);
+    println!("NEXUS_SEED={seed}: {rounds} crashes");
+    let outcome = Boot::of(&built).counted().timeout(Duration::from_hours(3)).run();
     let text = outcome.text();
     expect_exit(&outcome, 0);
     for line in text.lines().filter(|l| l.starts_with("storm: ")) {
@@ -39,16 +42,22 @@ fn storm(name: &str, timeout: Duration) {
     }
     let verdict = "storm: started true, wrong 0, late false, leak false, quarantine true";
     assert!(text.contains(verdict), "{text}");
-    // The aim is under 2 ms at p99.9, and 2,013,867 ns were measured: an instance that dies with its energy used up waits
-    // for its next window (docs/limits.md). This keeps it from getting worse.
-    assert!(number(&text, "p99.9 ") < 2_100_000, "{text}");
+    assert!(number(&text, "p99.9 ") < 2_000_000, "{text}");
     // The fiber beside it keeps its window.
     assert!(number(&text, "worst wake beside it ") < 2_000_000, "{text}");
 }
 
 #[test]
 fn a_thousand_crashes_cost_nobody_anything() {
-    storm("blink", Duration::from_mins(5));
+    storm(1000, seed(1));
+}
+
+/// Memory and slots are as before, nobody panicked, and the client had each answer within 10 ms of the crash.
+#[test]
+#[ignore = "minutes: a hundred thousand crashes; NEXUS_CRASHES for another number"]
+fn a_hundred_thousand_crashes_cost_nobody_anything() {
+    let rounds = std::env::var("NEXUS_CRASHES").map_or(100_000, |n| n.parse().expect("a number"));
+    storm(rounds, seed(1));
 }
 
 /// Bytes that are typed.
@@ -131,5 +140,6 @@ fn the_shell_restarts_the_console_and_tells_why_a_program_ended() {
     assert!(of("why touch").contains("page fault at 0x10"), "{}", of("why touch"));
     assert!(of("why touch").contains("touch+0x"), "{}", of("why touch"));
     assert!(of("why nobody").contains("nothing is known"), "{}", of("why nobody"));
+    assert_eq!(of("kill uart"), "kill: uart: its policy is to restart");
     assert_eq!(of("echo still here"), "still here");
 }
