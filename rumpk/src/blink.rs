@@ -13,7 +13,6 @@ use crate::job::{Phase, Step};
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel, NONE, OBJECTS};
 use crate::left_off::Stop;
 use crate::object::Body;
-use abi::boot::KERNEL_SERVICE;
 use abi::cap::{Kind, R, W, slot, verb};
 use abi::image::policy;
 use abi::pledge;
@@ -289,8 +288,8 @@ impl<M: Machine> Kernel<M> {
             }
         }
         for child in 0..DOMAINS as u8 {
-            let domain = &self.domains[child as usize];
-            if !domain.is_free() && domain.parent == id && domain.service == KERNEL_SERVICE {
+            if !self.domains[child as usize].is_free() && self.accounts.payer_of(child) == Some(id)
+            {
                 self.end_for_good(child, end::KILLED, 0);
             }
         }

@@ -156,6 +156,7 @@ impl<M: Machine> Kernel<M> {
             self.free_channel_if_dead(channel);
         }
         self.sched.remove(id);
+        self.return_energy(id);
         self.accounts.close(id, Some(self.domains[index].first as usize));
         let domain = core::mem::replace(&mut self.domains[index], Domain::FREE);
         if let Some(space) = &domain.space {
@@ -163,9 +164,6 @@ impl<M: Machine> Kernel<M> {
             self.machine.retire(space);
         }
         self.memory.give(domain.extent.0, domain.extent.1);
-        if domain.carved != 0 && domain.parent != NONE {
-            self.sched.give_back(domain.parent, domain.carved);
-        }
         // What its children still hold was this domain's; the next one in its place has no claim to it.
         for child in self.domains.iter_mut().filter(|d| d.parent == id) {
             child.parent = NONE;

@@ -10,6 +10,7 @@
 use crate::kernel::{CHANNELS, DOMAINS, FIBERS, Kernel};
 use abi::PAGE;
 use abi::call::Error;
+use abi::pledge;
 use arch::Machine;
 
 /// Of what is free at boot, the part that a service's children may take unless the manifest says otherwise.
@@ -86,6 +87,10 @@ impl Accounts {
     }
     fn payer(&mut self, payer: Payer) -> Option<&mut Account> {
         self.list.get_mut((payer as usize).checked_sub(1)?)
+    }
+    /// The domain that pays for this one; `None` if none does.
+    pub fn payer_of(&self, domain: u8) -> Option<u8> {
+        self.list[domain as usize % DOMAINS].payer.checked_sub(1)
     }
     fn give(&mut self, payer: Payer, back: Quota) {
         if let Some(account) = self.payer(payer) {
@@ -207,6 +212,26 @@ impl Accounts {
 }
 
 impl<M: Machine> Kernel<M> {
+    /// The energy of a domain that ended is its payer's again, but for what its own children hold: they hold it from the payer
+    /// now, as [`Accounts::close`] does with memory. In the payer's windows, and all of them together no more than what
+    /// was taken for the domain.
+    pub(crate) fn return_energy(&mut self, id: u8) {
+        let domain = &self.domains[id as usize % DOMAINS];
+        let (mut rest, of) = (domain.carved, pledge::spectrum(domain.born));
+        let payer = self.accounts.payer_of(id);
+        let per = payer.map_or(of, |payer| self.sched.spectrum(payer));
+        for child in 0..DOMAINS {
+            if self.accounts.payer_of(child as u8) == Some(id) {
+                let held = &mut self.domains[child].carved;
+                *held = sched::share(*held, of, per).min(rest);
+                rest -= *held;
+            }
+        }
+        if let Some(payer) = payer {
+            self.sched.give_back(payer, rest);
+        }
+    }
+
     /// Fibers that the domain has or had and did not ask about.
     pub(crate) fn own_fibers(&self, id: u8) -> u32 {
         let ended = |f: &&crate::fiber::Fiber<M>| {

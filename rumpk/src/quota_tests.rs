@@ -105,3 +105,54 @@ fn no_sequence_makes_or_loses_anything() {
         assert_eq!(a.of(0).left, ALL, "seed {seed}");
     }
 }
+
+/// A child that ends before its own child gives back what the grandchild does not hold; that comes when the grandchild ends, and
+/// with a restart of who pays the grandchild ends. On every step what is promised in all is what it was at first.
+#[test]
+fn energy_of_orphans_is_given_back_once() {
+    use crate::host_tests::{boot, spawn_rich, until_other};
+    use abi::call::{NO_SLOT, number as n};
+    for restarts in [false, true] {
+        let mut k = boot();
+        let (init, own) = (k.current, k.domain);
+        let all = k.sched.budget(own);
+        assert_eq!(spawn_rich(&mut k, NO_SLOT, u64::MAX, 500).0, 0);
+        until_other(&mut k, init);
+        let below = k.domain;
+        assert_eq!(k.sched.budget(own), all - 500_000);
+        assert_eq!(spawn_rich(&mut k, NO_SLOT, u64::MAX, 100).0, 0);
+        assert_eq!(k.sched.budget(below), 400_000);
+        let domain = k
+            .domains
+            .iter()
+            .enumerate()
+            .position(|(id, d)| !d.is_free() && id != own as usize && id != below as usize);
+        let domain = domain.expect("the grandchild") as u8;
+        // Whoever has the core goes on until the domain in this place is gone.
+        let gone = |k: &mut crate::Kernel<arch::host::Host>, id: u8| {
+            for _ in 0..1000 {
+                if k.domains[id as usize].is_free() {
+                    return;
+                }
+                k.machine.advance(2_000_000);
+                k.call(n::YIELD, &[0; 6]);
+                k.schedule();
+            }
+            panic!("domain {id} does not end");
+        };
+        k.end_domain(below, abi::stats::end::KILLED, 0);
+        k.schedule();
+        gone(&mut k, below);
+        assert_eq!(k.sched.budget(domain), 100_000);
+        assert_eq!(k.sched.budget(own), all - 100_000, "{restarts}: not handed back twice");
+        if restarts {
+            k.domains[own as usize].policy = abi::image::policy::RESTART;
+            k.end_domain(own, abi::stats::end::KILLED, 0);
+        } else {
+            k.end_domain(domain, abi::stats::end::KILLED, 0);
+        }
+        k.schedule();
+        gone(&mut k, domain);
+        assert_eq!(k.sched.budget(own), all, "{restarts}");
+    }
+}

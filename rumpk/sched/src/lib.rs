@@ -22,4 +22,5 @@ mod terms;
 
 pub use admission::{KERNEL_STRETCH_NS, Params, RESTART_NS, RESTART_PERIOD_NS};
 pub use harmonic::{Charged, Choice, DOMAINS, Harmonic};
+pub use reserve::share;
 pub use terms::Terms;

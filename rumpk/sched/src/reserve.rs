@@ -198,8 +198,9 @@ impl Harmonic {
     }
 }
 
-/// What `budget` per window of spectrum `of` comes to in a window of spectrum `per`, rounded up.
-fn share(budget: u64, of: u8, per: u8) -> u64 {
+/// What `budget` ns per window of spectrum `of` come to in a window of spectrum `per`, rounded up; [`u64::MAX`] in Void.
+#[must_use]
+pub fn share(budget: u64, of: u8, per: u8) -> u64 {
     let (of, per) = (WINDOW_NS[usize::from(of & 3)], WINDOW_NS[usize::from(per & 3)]);
     if per == u64::MAX { u64::MAX } else { (budget * per).div_ceil(of) }
 }

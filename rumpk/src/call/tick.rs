@@ -12,7 +12,7 @@ impl<M: Machine> Kernel<M> {
         match op {
             tick_op::TIME => {
                 let now = self.machine.now();
-                let boot = self.places.wall;
+                let boot = self.wall();
                 let wall = if boot == 0 { 0 } else { boot.saturating_add(now) };
                 self.copy_out_words(rec, &Time { now, wall }.encode())?;
             }
@@ -46,12 +46,13 @@ impl<M: Machine> Kernel<M> {
 
     /// `send` on a CLOCK: what `tick(TIME)` answers from now on. The SysTable keeps what was known at boot, and every
     /// deadline counts from boot, so that nobody's wait changes. A time before the boot is none: `BadCall`.
-    pub(super) fn set_wall(&mut self, message: &Slot) -> Answer {
+    pub(crate) fn set_wall(&mut self, message: &Slot) -> Answer {
         let boot = message.arg.checked_sub(self.machine.now()).filter(|&boot| boot != 0);
         if message.kind != CLOCK_SET || message.len != 0 {
             return Err(Error::BadCall.into());
         }
         self.places.wall = boot.ok_or(Error::BadCall)?;
+        self.share_wall();
         Ok(0)
     }
 }

@@ -26,6 +26,8 @@ pub struct Shared {
     pub(crate) parcels: [[Parcel; FIBERS]; CORES],
     /// By core and number of a channel there: the state of its ends as that core has them ([`super::ends`]).
     pub(crate) ends: [[[AtomicU32; 2]; CHANNELS]; CORES],
+    /// Wall clock at boot as it was set last, by whatever core; 0: it was not.
+    wall: AtomicU64,
     /// Admitted energy in millionths of the core.
     loads: [AtomicU64; CORES],
     /// Mappings of lent objects that ended, modulo 256: by the core that had them, which writes it, the object's home, and
@@ -69,6 +71,7 @@ impl Shared {
             desks: [const { lane::Attention::new() }; CORES],
             parcels: [const { [const { Parcel::new() }; FIBERS] }; CORES],
             ends: [const { [const { [const { AtomicU32::new(0) }; 2] }; CHANNELS] }; CORES],
+            wall: AtomicU64::new(0),
             loads: [const { AtomicU64::new(0) }; CORES],
             ended: [const { [const { [const { AtomicU8::new(0) }; LENT] }; CORES] }; CORES],
             services: [const { AtomicU64::new(0) }; SERVICES],
@@ -81,6 +84,20 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn parcel(&self, core: u8, place: u8) -> Option<&'static Parcel> {
         let shared = self.shared?;
         Some(&shared.parcels[core as usize % CORES][place as usize % FIBERS])
+    }
+
+    /// Wall clock at boot, ns since the Unix epoch; 0: unknown. The one word that more than one core writes: each write is
+    /// whole, and the last one counts.
+    pub(crate) fn wall(&self) -> u64 {
+        let set = self.shared.map_or(0, |shared| shared.wall.load(Ordering::Relaxed));
+        if set == 0 { self.places.wall } else { set }
+    }
+
+    /// It was set here: it is so for all.
+    pub(crate) fn share_wall(&self) {
+        if let Some(shared) = self.shared {
+            shared.wall.store(self.places.wall, Ordering::Relaxed);
+        }
     }
 
     /// An object of this core, as others name it.
