@@ -2,7 +2,8 @@
 use abi::{
     PAGE, cap,
     image::{
-        ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, MEMORY_MAX, SEGMENTS_MAX, Segment, VERSION,
+        ARCH_AARCH64, ImageHeader, ImageManifest, MAGIC, MEMORY_MAX, QuiesceStep, SEGMENTS_MAX,
+        Segment, VERSION,
     },
 };
 use object::{Endianness, pod};
@@ -200,7 +201,7 @@ fn encode(
     entry: u64,
     parts: &[Part],
     relocations: &[u32],
-    manifest: &ImageManifest,
+    (manifest, steps): &image::Compiled,
 ) -> Result<Vec<u8>, String> {
     let executable = |p: &&Part| p.perms & u32::from(cap::X) != 0;
     let inside = |p: &Part| entry >= p.addr && entry - p.addr < p.bytes.len() as u64;
@@ -210,7 +211,8 @@ fn encode(
     let segments = ImageHeader::SIZE;
     let relocations_at = segments + parts.len() * Segment::SIZE;
     let manifest_at = (relocations_at + relocations.len() * 4).next_multiple_of(8);
-    let mut contents_at = manifest_at + ImageManifest::SIZE;
+    let manifest_end = manifest_at + ImageManifest::SIZE + steps.len() * QuiesceStep::SIZE;
+    let mut contents_at = manifest_end;
     let mut table = Vec::new();
     let mut contents = Vec::new();
     for part in parts {
@@ -225,13 +227,14 @@ fn encode(
         table.extend(segment.encode());
         contents.extend_from_slice(&part.bytes);
         contents.resize(contents.len().next_multiple_of(8), 0);
-        contents_at = manifest_at + ImageManifest::SIZE + contents.len();
+        contents_at = manifest_end + contents.len();
     }
     let mut out = vec![0; ImageHeader::SIZE];
     out.extend(table);
     out.extend(relocations.iter().flat_map(|r| r.to_le_bytes()));
     out.resize(manifest_at, 0);
     out.extend(manifest.encode());
+    out.extend(steps.iter().flat_map(QuiesceStep::encode));
     out.extend(contents);
     let header = ImageHeader {
         magic: MAGIC,

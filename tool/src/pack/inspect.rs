@@ -81,7 +81,13 @@ fn check_manifest(header: &ImageHeader, manifest: &ImageManifest) -> Result<(), 
     let pages = (manifest.stack | manifest.heap).is_multiple_of(PAGE_LEN);
     let sizes = manifest.stack.max(manifest.heap) <= MEMORY_MAX && manifest.stack > 0;
     let named = !name.is_empty() && name != "?";
-    if manifest.magic == MAGIC && kinds && known && named && pages && sizes && manifest.quiesce == 0
+    if manifest.magic == MAGIC
+        && kinds
+        && known
+        && named
+        && pages
+        && sizes
+        && manifest.quiesce as usize <= abi::image::QUIESCE_MAX
     {
         return Ok(());
     }

@@ -3,13 +3,13 @@ use std::sync::Arc;
 
 use abi::{
     PAGE,
-    image::{ImageManifest, KIND_NPK, KIND_NPL, MAGIC, MEMORY_MAX},
+    image::{ImageManifest, KIND_NPK, KIND_NPL, MAGIC, MEMORY_MAX, QuiesceStep},
     pledge::SPECTRUM_SHIFT,
 };
 use kdl::{KdlDocument, KdlNode};
 
 use super::{
-    open, read, schema,
+    open, quiesce, read, schema,
     shape::{self, Placed},
 };
 use crate::report::{Report, Reports, Source, Spanned};
@@ -19,11 +19,14 @@ const STACK: u64 = 64 << 10;
 /// Longest stack that the kernel gives, bytes.
 pub const STACK_MAX: u64 = 1 << 20;
 
+/// A manifest, and the quiesce steps that follow it in the image.
+pub type Compiled = (ImageManifest, Vec<QuiesceStep>);
+
 /// Compiles the manifest text of the image in the file `path` (a name for the messages).
 ///
 /// # Errors
 /// Every mistake in it.
-pub fn compile(path: &str, text: &str) -> Result<ImageManifest, Reports> {
+pub fn compile(path: &str, text: &str) -> Result<Compiled, Reports> {
     let source = Arc::new(Source { path: path.to_owned(), text: text.to_owned() });
     let nodes = open::parse(&source)?;
     let mut out = Vec::new();
@@ -44,7 +47,7 @@ fn whole(source: &Arc<Source>, nodes: Vec<Placed>) -> Placed {
     Placed { source: source.clone(), node }
 }
 
-fn manifest(node: &Placed, out: &mut Vec<Report>) -> Option<ImageManifest> {
+fn manifest(node: &Placed, out: &mut Vec<Report>) -> Option<Compiled> {
     let number = |name: &str, default: u64, most: u64, out: &mut Vec<Report>| {
         let value = node.one(name).and_then(|n| n.number());
         bounded(name, value.as_ref(), most, out);
@@ -60,7 +63,9 @@ fn manifest(node: &Placed, out: &mut Vec<Report>) -> Option<ImageManifest> {
     let window = abi::pledge::WINDOW_NS[usize::from(budget.spectrum.value)];
     bounded("energy", Some(&budget.energy), window / 1000, out);
     let driver = node.one("kind")?.text()?.value == "npl";
-    Some(ImageManifest {
+    let devices = number("devices", 0, 56, out) as u32;
+    let steps = quiesce::steps(node, devices, out);
+    let manifest = ImageManifest {
         magic: MAGIC,
         version: number("version", 1, u32::MAX.into(), out) as u32,
         name: abi::name(&node.one("name")?.text()?.value),
@@ -71,10 +76,12 @@ fn manifest(node: &Placed, out: &mut Vec<Report>) -> Option<ImageManifest> {
         stack: paged("stack", STACK, STACK_MAX, out).max(PAGE as u64),
         heap: paged("heap", 0, MEMORY_MAX, out),
         fibers: number("fibers", 1, 64, out).max(1) as u32,
-        devices: number("devices", 0, 56, out) as u32,
+        devices,
+        quiesce: steps.len() as u32,
         channels: number("channels", 0, 56, out) as u32,
         ..ImageManifest::zeroed()
-    })
+    };
+    Some((manifest, steps))
 }
 
 /// Reports a value above `most`.

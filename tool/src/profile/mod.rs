@@ -8,6 +8,7 @@ pub(crate) mod check;
 pub mod image;
 pub mod model;
 mod open;
+mod quiesce;
 mod read;
 pub mod schema;
 mod shape;

@@ -215,6 +215,20 @@ pub static IMAGE: &[Rule] = &[
     rule("fibers", Optional, (1, 1), Number, "Most fibers of the domain, default 1."),
     rule("devices", Optional, (1, 1), Number, "Devices wanted, default 0."),
     rule("channels", Optional, (1, 1), Number, "Channels wanted, default 0."),
+    rule(
+        "quiesce",
+        Many,
+        (1, 1),
+        Word(&image::quiesce::NAMES),
+        "A step that brings a device to rest.",
+    )
+    .with(&[
+        required("reg", Number),
+        required("value", Number),
+        optional("mask", Number),
+        optional("within-us", Number),
+        optional("device", Number),
+    ]),
 ];
 
 impl Type {
@@ -231,6 +245,7 @@ impl Type {
                 Some(&"CONSOLE") => "hard pledge",
                 Some(&"void") => "spectrum",
                 Some(&"never") => "policy",
+                Some(&"write") => "`write` or `poll`",
                 Some(&"npk") => "`npk` or `npl`",
                 _ => "board",
             },

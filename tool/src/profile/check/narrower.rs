@@ -33,7 +33,7 @@ pub fn known(image: &ImageRef, tree: Option<&Tree>) -> Option<ImageManifest> {
 
 fn of_source(path: &Path) -> Option<ImageManifest> {
     let text = std::fs::read_to_string(path).ok()?;
-    image::compile(&path.display().to_string(), &text).ok()
+    image::compile(&path.display().to_string(), &text).ok().map(|(manifest, _)| manifest)
 }
 
 /// An image's manifest is the most that a service with it may have.
