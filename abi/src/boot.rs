@@ -78,6 +78,9 @@ pub mod virt {
     pub const VTIMER_INTID: u32 = 27;
 }
 
+/// Flag of a `cell::CELL` record: the kernel is no Rumpk, `b` is what it finds in `x0`, and no handoff is written.
+pub const CELL_FLAT: u64 = 1;
+
 /// "NXHO".
 pub const HANDOFF_MAGIC: u32 = 0x4E58_484F;
 

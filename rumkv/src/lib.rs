@@ -32,15 +32,16 @@ pub mod system;
 /// test image.
 ///
 /// `count_tlb`: TLB maintenance of the cell traps and is counted. `expose`: RumKV's own memory is
-/// mapped into the cell; only for the attack that must then be seen to succeed.
+/// mapped into the cell, `open_sgi`: its SGIs go where it says; only for the attacks that must then be
+/// seen to succeed.
 #[macro_export]
 macro_rules! image {
-    (count_tlb: $count_tlb:literal, expose: $expose:literal) => {
+    (count_tlb: $count_tlb:literal, expose: $expose:literal, open_sgi: $open_sgi:literal) => {
         /// What the vectors enter for a synchronous exception of the cell.
         // SAFETY: the name is the vectors' and is defined once per image, here.
         #[unsafe(no_mangle)]
         extern "C" fn resident_sync(frame: &mut $crate::resident::Frame) {
-            $crate::resident::synchronous::<$count_tlb>(frame);
+            $crate::resident::synchronous::<$count_tlb, $open_sgi>(frame);
         }
 
         /// What `_start` enters, with the address of the handoff.

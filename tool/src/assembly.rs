@@ -51,6 +51,7 @@ impl Built {
             cpu: machine.cpu.clone(),
             ram: machine.ram,
             cores: machine.cores,
+            consoles: self.profile.consoles(),
             ..Board::default()
         }
     }

@@ -18,7 +18,9 @@ fn outcome(transcript: &str, text: &str, scratch: [u64; 2], dead_at: Option<u64>
     };
     Outcome {
         transcript: transcript.into(),
-        exit: judge(Some(&boot), Some(&post), true),
+        second: Vec::new(),
+        cells: vec![post],
+        exit: judge(Some(&boot), std::slice::from_ref(&post), true),
         beb: Some(boot),
         post_mortem: Some(post),
         audit: None,

@@ -2,7 +2,7 @@
 use abi::boot::{BEB_MAGIC, Beb, beb};
 use abi::hypercall::{POST_MORTEM_MAGIC, PostMortem, cause};
 use nexus::failure::code;
-use nexus::machine::verdict::{BootError, judge, post_mortem};
+use nexus::machine::verdict::{BootError, judge, post_mortems};
 
 fn boot_error(state: u32, end: u32, text: &str) -> BootError {
     let head = Beb {
@@ -27,7 +27,7 @@ fn dead(cause: u16) -> PostMortem {
         pc: 0x5008_1000,
         ..PostMortem::zeroed()
     };
-    post_mortem(&p.encode()).expect("a post-mortem")
+    post_mortems(&p.encode()).pop().expect("a post-mortem")
 }
 
 #[test]
@@ -44,23 +44,23 @@ fn a_length_past_the_buffer_is_cut() {
 #[test]
 fn zeros_are_no_record() {
     assert_eq!(BootError::decode(&[0; 4096]), None);
-    assert_eq!(post_mortem(&[0; 4096]), None);
+    assert_eq!(post_mortems(&[0; 4096]), []);
 }
 
 #[test]
 fn only_off_with_code_zero_is_good() {
     let off = boot_error(beb::OFF, 0, "");
-    assert_eq!(judge(Some(&off), None, false).code, code::OK);
-    assert_eq!(judge(Some(&off), Some(&dead(cause::OFF)), true).code, code::OK);
+    assert_eq!(judge(Some(&off), &[], false).code, code::OK);
+    assert_eq!(judge(Some(&off), &[dead(cause::OFF)], true).code, code::OK);
     let failed = boot_error(beb::OFF, 7, "");
-    assert_eq!(judge(Some(&failed), None, false).code, code::ERROR);
+    assert_eq!(judge(Some(&failed), &[], false).code, code::ERROR);
 }
 
 #[test]
 fn under_rumkv_the_cell_alone_is_not_believed() {
     let off = boot_error(beb::OFF, 0, "");
-    assert_eq!(judge(Some(&off), None, true).code, code::DEAD_CELL);
-    let verdict = judge(Some(&off), Some(&dead(cause::DATA)), true);
+    assert_eq!(judge(Some(&off), &[], true).code, code::DEAD_CELL);
+    let verdict = judge(Some(&off), &[dead(cause::DATA)], true);
     assert_eq!(verdict.code, code::DEAD_CELL);
     assert!(verdict.text.contains("data access outside the map at 0x40200000"), "{verdict:?}");
     assert_eq!(verdict.pc, Some(0x5008_1000));
@@ -79,13 +79,13 @@ fn each_bad_state_has_its_code() {
         (99, code::PANIC),
     ];
     for (state, wanted) in codes {
-        assert_eq!(judge(Some(&boot_error(state, 0, "x")), None, false).code, wanted, "{state}");
+        assert_eq!(judge(Some(&boot_error(state, 0, "x")), &[], false).code, wanted, "{state}");
     }
-    assert_eq!(judge(None, None, false).code, code::PANIC);
+    assert_eq!(judge(None, &[], false).code, code::PANIC);
 }
 
 #[test]
 fn a_refusal_names_what_nexus_boot_named() {
     let refused = boot_error(beb::REFUSED, 0, "nexus-boot: refused: cells.bin: hash\n");
-    assert_eq!(judge(Some(&refused), None, true).text, "nexus-boot: refused: cells.bin: hash");
+    assert_eq!(judge(Some(&refused), &[], true).text, "nexus-boot: refused: cells.bin: hash");
 }

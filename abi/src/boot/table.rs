@@ -85,7 +85,7 @@ pub mod cell {
     pub const HYPERVISOR: u16 = 2;
     /// RAM that firmware keeps: `a` base, `c` length.
     pub const RESERVED: u16 = 3;
-    /// A cell: `arg` hard pledge mask at start, `a` entry (intermediate physical), `b` handoff, `c` flags (0).
+    /// A cell: `arg` hard pledge mask at start, `a` entry (intermediate physical), `b` handoff, `c` flags (0 or `CELL_FLAT`).
     pub const CELL: u16 = 4;
     /// A core of the cell: `a` MPIDR affinity.
     pub const CORE: u16 = 5;
@@ -99,7 +99,7 @@ pub mod cell {
     pub const MACHINE_DEVICE: u16 = 9;
     /// nexus-boot copies the contents of a member: `arg` its number in the index, `a` physical destination, `c` bytes there (the rest is zeroed).
     pub const LOAD: u16 = 10;
-    /// nexus-boot copies members whole, as an archive: `arg` first number, `b` last number, `a` destination, `c` most bytes. Only for cell 0.
+    /// nexus-boot copies members whole, as an archive: `arg` first number, `b` last number, `a` destination, `c` most bytes; RumKV does it for other cells, and there `c` is the whole length.
     pub const ARCHIVE: u16 = 11;
     /// The interrupt controller: `a` distributor, `b` redistributor of core 0, `c` kind (3 = GICv3).
     pub const INTERRUPT_CONTROLLER: u16 = 12;

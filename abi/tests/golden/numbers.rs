@@ -135,7 +135,7 @@ numbers! { BOOT:
     boot::cell::ARCHIVE = 11, boot::cell::INTERRUPT_CONTROLLER = 12, boot::cell::CLOCK = 13,
     boot::cell::BEB = 14, boot::cell::POST_MORTEM = 15, boot::cell::PLACE = 16,
     boot::cell::CONSOLE = 17, boot::place::FDT = 1, boot::place::MANIFEST = 2,
-    boot::HANDOFF_MAGIC = 0x4E58_484F, boot::MANIFEST_MAGIC = 0x4E58_4D46,
+    boot::CELL_FLAT = 1, boot::HANDOFF_MAGIC = 0x4E58_484F, boot::MANIFEST_MAGIC = 0x4E58_4D46,
     boot::SERVICE_FIRST = 1, boot::SERVICE_INIT = 2, boot::SERVICE_AUTO = 4,
     boot::SERVICE_SECRET = 8, boot::BEB_KEPT = 0x8000, boot::BEB_KEPT_LEN = 0x1000,
     boot::KERNEL_SERVICE = 0xFFFF, boot::BEB_MAGIC = 0x4E58_4245,

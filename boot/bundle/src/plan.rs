@@ -1,6 +1,7 @@
 //! What nexus-boot does with a verified bundle: where it copies what, and what it tells whom.
 //!
 //! Only what nexus-boot itself relies on is checked here; the crate `cells` checks the whole table.
+use crate::index::foreign;
 use crate::tar::END;
 use crate::{Refusal, Verified};
 use abi::boot::{CELLS_MAGIC, CELLS_NAME, CELLS_VERSION, CellRecord, CellsHeader, Handoff};
@@ -47,19 +48,20 @@ impl<'a> Plan<'a> {
         plan.kernel_handoff = plan.first(cell::CELL).ok_or(refuse("has no cell 0"))?.b;
         let one = header.rumkv == 1 || header.handoff == plan.kernel_handoff;
         need(one, "names two handoffs for one kernel")?;
-        let copies = |r: &CellRecord| matches!(r.kind, cell::LOAD | cell::ARCHIVE);
+        let copies = |r: &CellRecord| matches!(r.kind, cell::LOAD | cell::ARCHIVE) && r.cell == 0;
         let possible = plan.records().filter(copies).all(|r| plan.placement(&r).is_some());
         need(possible, "places a member that is missing or too long")?;
         plan.check(taken).map_err(refuse)?;
         Ok(plan)
     }
 
-    /// Everything to be written: members, and the handoffs as zeros that are filled in afterwards.
+    /// Everything to be written for RumKV and cell 0 (RumKV places the rest): members, and the handoffs as zeros that are filled in afterwards.
     pub fn placements(&self) -> impl Iterator<Item = Placement<'a>> {
         let second = (self.header.rumkv == 1).then_some(self.header.handoff);
         let handoffs = [self.kernel_handoff].into_iter().chain(second);
         let handoffs = handoffs.map(|to| Placement { to, len: Handoff::SIZE as u64, bytes: &[] });
-        self.records().filter_map(|r| self.placement(&r)).chain(handoffs)
+        let own = self.records().filter(|r| r.cell == 0);
+        own.filter_map(|r| self.placement(&r)).chain(handoffs)
     }
 
     /// The first record of `kind` that names cell 0, or no cell.
@@ -70,7 +72,8 @@ impl<'a> Plan<'a> {
     /// What the kernel of cell 0 is told. `facts` has what only nexus-boot knows: times, seed, its
     /// own place.
     pub fn kernel(&self, facts: &Handoff) -> Handoff {
-        let place = |what| self.records().find(|r| r.kind == cell::PLACE && r.arg == what);
+        let own = |r: &CellRecord| r.kind == cell::PLACE && r.cell == 0;
+        let place = |what| self.records().find(|r| own(r) && r.arg == what);
         let archive = self.first(cell::ARCHIVE).and_then(|r| self.placement(&r));
         let mut told = self.common(facts, cell::RAM);
         (told.archive, told.archive_len) = archive.map_or((0, 0), |p| (p.to, p.len));
@@ -124,6 +127,10 @@ impl<'a> Plan<'a> {
         let (first, count) = members(r)?;
         let (entry, member) = self.verified.member(first)?;
         let (last, _) = self.verified.member(first + count.checked_sub(1)?)?;
+        let unverified = self.verified.entries().skip(first).take(count).any(|e| foreign(&e));
+        if unverified {
+            return None;
+        }
         let range = entry.offset as usize..(last.offset + last.len) as usize;
         let whole = self.verified.bundle.get(range)?;
         let (bytes, len) = match r.kind {

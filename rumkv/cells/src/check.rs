@@ -1,6 +1,6 @@
 //! The rules that concern one record, its cell and the machine's records.
 use abi::PAGE;
-use abi::boot::{Beb, CellRecord, Handoff, cell, place};
+use abi::boot::{Beb, CELL_FLAT, CellRecord, Handoff, cell, place};
 use abi::pledge::hard;
 
 use crate::overlap;
@@ -87,12 +87,12 @@ fn aligned(r: &CellRecord, span: Span) -> Result<(), Reason> {
 fn values(r: &CellRecord) -> Result<(), Reason> {
     match r.kind {
         cell::CELL if r.arg & !hard::ALL != 0 => Err(Reason::BadMask),
-        cell::CELL if r.c != 0 => Err(Reason::BadValue),
+        // Cell 0 is nexus-boot's to prepare, and gets a handoff.
+        cell::CELL if r.c & !CELL_FLAT != 0 || (r.c != 0 && r.cell == 0) => Err(Reason::BadValue),
         cell::CELL if !r.a.is_multiple_of(4) || !r.b.is_multiple_of(8) => Err(Reason::NotAligned),
         cell::CORE if r.a & !AFFINITY != 0 => Err(Reason::BadAffinity),
         cell::DEVICE | cell::MACHINE_DEVICE => class(r.arg),
         cell::IRQ => interrupt(r),
-        cell::ARCHIVE if r.cell != 0 => Err(Reason::CellNotZero),
         cell::ARCHIVE if u64::from(r.arg) > r.b => Err(Reason::BadValue),
         cell::INTERRUPT_CONTROLLER if r.c != GICV3 => Err(Reason::BadValue),
         cell::INTERRUPT_CONTROLLER if !(r.a | r.b).is_multiple_of(GIC_FRAME) => {

@@ -2,7 +2,7 @@
 //!
 //! Pairs are compared in n²: a table has some tens of records, and a sorted copy would need memory
 //! that init lacks.
-use abi::boot::{CellRecord, Handoff, cell};
+use abi::boot::{CELL_FLAT, CellRecord, Handoff, cell};
 
 use crate::check::GIC_FRAME;
 use crate::table::{Span, Table, physical};
@@ -34,8 +34,13 @@ fn collide(table: &Table<'_>, r: &CellRecord, s: &CellRecord) -> Option<Reason> 
     }
     let physical = exclusive(r.kind, s.kind) && any_overlap(&spans(table, r), &spans(table, s));
     let seen = r.cell == s.cell && any_overlap(&seen(r), &seen(s));
-    (physical || seen || seen_in_gic(r, s) || seen_in_gic(s, r) || placed(r, s) || placed(s, r))
-        .then_some(Reason::Overlap)
+    (physical
+        || seen
+        || seen_in_gic(r, s)
+        || seen_in_gic(s, r)
+        || placed(table, r, s)
+        || placed(table, s, r))
+    .then_some(Reason::Overlap)
 }
 
 /// Whether the two kinds may not share a physical page.
@@ -92,12 +97,13 @@ fn seen_in_gic(r: &CellRecord, gic: &CellRecord) -> bool {
 }
 
 /// Whether something is loaded over the page in which a cell's handoff is written.
-fn placed(r: &CellRecord, owner: &CellRecord) -> bool {
+fn placed(table: &Table<'_>, r: &CellRecord, owner: &CellRecord) -> bool {
     let fills = matches!(r.kind, cell::LOAD | cell::ARCHIVE | cell::BEB | cell::PLACE);
-    if owner.kind != cell::CELL || !fills || r.cell != owner.cell {
+    if owner.kind != cell::CELL || !fills || r.cell != owner.cell || owner.c & CELL_FLAT != 0 {
         return false;
     }
-    let handoff = Span::new(owner.b, Handoff::SIZE as u64).ok();
+    let at = table.physical(owner.cell, owner.b, Handoff::SIZE as u64);
+    let handoff = at.and_then(|at| Span::new(at, Handoff::SIZE as u64).ok());
     any_overlap(&[physical(r).and_then(Result::ok), None], &[handoff, None])
 }
 

@@ -108,6 +108,25 @@ impl<'a> Table<'a> {
         self.of(kind).filter(move |(_, r)| r.cell == cell)
     }
 
+    /// The physical address of what cell `c` sees at `seen`; `None` if it is not RAM of the cell
+    /// in one piece.
+    #[must_use]
+    pub fn physical(&self, c: u16, seen: u64, len: u64) -> Option<u64> {
+        let inner = Span::new(seen, len).ok()?;
+        let mut rams = self.of_cell(cell::RAM, c);
+        let (_, r) = rams.find(|(_, r)| Span::new(r.a, r.c).is_ok_and(|s| s.holds(inner)))?;
+        Some(r.b + (seen - r.a))
+    }
+
+    /// Where cell `c` sees the physical memory at `physical`; `None` as for [`Table::physical`].
+    #[must_use]
+    pub fn seen(&self, c: u16, physical: u64, len: u64) -> Option<u64> {
+        let inner = Span::new(physical, len).ok()?;
+        let mut rams = self.of_cell(cell::RAM, c);
+        let (_, r) = rams.find(|(_, r)| Span::new(r.b, r.c).is_ok_and(|s| s.holds(inner)))?;
+        Some(r.a + (physical - r.b))
+    }
+
     /// The first record of one kind.
     #[must_use]
     pub fn first(&self, kind: u16) -> Option<(u32, CellRecord)> {

@@ -40,17 +40,31 @@ pub struct Lines {
 #[must_use]
 #[inline(always)]
 pub fn decode(offset: u32, size: u32) -> Option<Lines> {
+    // What the seven groups with a bit per line do, four bits for each; nothing at offset 0.
+    const BITS: u32 = 0x3121_210F;
     let block = offset >> 7;
-    // Width as a power of two, and the sizes of access that the architecture allows.
-    let (log, sizes, group) = match block {
-        1 => (0, 4, Group::Fixed),
-        2 | 4 | 6 => (0, 4, Group::Set),
-        3 | 5 => (0, 4, Group::Clear),
-        7 => (0, 4, Group::ClearActive),
-        8..=15 => (3, 4 | 1, Group::Priority),
-        24 | 25 => (1, 4, Group::Fixed),
-        0xC0..=0xFF => (6, 8, Group::Route),
+    // Width as a power of two, and what the group does.
+    let (log, what) = match block {
+        0..=7 => (0, BITS >> (4 * block) & 0xF),
+        8..=15 => (3, 4),
+        24 | 25 => (1, 0),
+        0xC0..=0xFF => (6, 5),
         _ => return None,
+    };
+    let group = match what {
+        0 => Group::Fixed,
+        1 => Group::Set,
+        2 => Group::Clear,
+        3 => Group::ClearActive,
+        4 => Group::Priority,
+        5 => Group::Route,
+        _ => return None,
+    };
+    // The sizes of access that the architecture allows.
+    let sizes = match log {
+        6 => 8,
+        3 => 4 | 1,
+        _ => 4,
     };
     if sizes & size == 0 || offset & (size - 1) != 0 {
         return None;

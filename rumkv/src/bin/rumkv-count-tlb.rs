@@ -3,4 +3,7 @@
 #![no_std]
 #![no_main]
 
-rumkv::image!(count_tlb: true, expose: false);
+rumkv::image!(count_tlb: true, expose: false, open_sgi: false);
+
+// The linker script allows this image what counting takes.
+core::arch::global_asm!(".global resident_of_test", ".set resident_of_test, 1");

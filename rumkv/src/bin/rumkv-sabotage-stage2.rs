@@ -3,4 +3,4 @@
 #![no_std]
 #![no_main]
 
-rumkv::image!(count_tlb: false, expose: true);
+rumkv::image!(count_tlb: false, expose: true, open_sgi: false);

@@ -19,7 +19,7 @@ pub(super) struct Places {
     beb: Cell<Option<(u64, u64)>>,
 }
 
-// SAFETY: one core runs init.
+// SAFETY: the first core fills it before it starts the others.
 unsafe impl Sync for Places {}
 
 pub(super) static PLACES: Places = Places { console: Cell::new(None), beb: Cell::new(None) };
@@ -82,6 +82,16 @@ pub(super) fn refuse(reason: fmt::Arguments<'_>) -> ! {
     }
     let _ = report.write_str("\n");
     power_off()
+}
+
+/// Says on the console what is wrong without stopping the machine: cell 0, whose console it is,
+/// does not run yet.
+pub(super) fn complain(what: fmt::Arguments<'_>) {
+    // SAFETY: as in `refuse`.
+    let uart = PLACES.console.get().map(|base| unsafe { Block::at(base) });
+    let mut report = Report { uart, buffer: None, written: 0 };
+    // Writing to a Report cannot fail.
+    let _ = writeln!(report, "rumkv: {what}");
 }
 
 fn head(buffer: Block, written: u64) {

@@ -1,7 +1,7 @@
 //! Writes every control register whole, with the values of [`rules::registers`].
 use rules::registers as value;
 
-use crate::resident::{Cell, Core};
+use crate::resident::Core;
 use crate::{instruction, mrs, msr};
 
 use super::Choice;
@@ -12,7 +12,7 @@ const fn field(register: u64, at: u32) -> u64 {
 }
 
 /// Everything but SCTLR_EL2, which `resident_release` writes once init is gone.
-pub(super) fn write(cell: &Cell, core: &Core, entry: u64, root: u64, choice: Choice) {
+pub(super) fn write(core: &Core, root: u64, choice: Choice) {
     let ttlb = if choice.count_tlb { value::HCR_TTLB } else { 0 };
     msr!("hcr_el2", value::HCR_EL2 | ttlb);
     instruction!("isb");
@@ -25,12 +25,15 @@ pub(super) fn write(cell: &Cell, core: &Core, entry: u64, root: u64, choice: Cho
     msr!("tpidr_el2", core::ptr::from_ref(core) as u64);
     msr!("vtcr_el2", value::VTCR_EL2);
     // VMID 0 is nobody's.
-    msr!("vttbr_el2", u64::from(cell.number + 1) << 48 | cell.stage2.base());
+    msr!("vttbr_el2", u64::from(core.cell.number + 1) << 48 | core.cell.stage2.base());
     msr!("mair_el2", value::MAIR_EL2);
     msr!("tcr_el2", value::TCR_EL2);
     msr!("ttbr0_el2", root);
     interrupts();
-    start(entry);
+    // What the cell finds at its first instruction is written where a core starts, each time
+    // (`resident/park.rs`); its timer is off until then, too.
+    msr!("cntv_ctl_el0", value::CNTV_CTL_EL0);
+    msr!("cntp_ctl_el0", value::CNTP_CTL_EL0);
     instruction!("isb");
 }
 
@@ -83,16 +86,4 @@ fn interrupts() {
     msr!("ich_ap0r0_el2", value::ICH_AP0R0_EL2);
     msr!("ich_ap1r0_el2", value::ICH_AP1R0_EL2);
     msr!("ich_hcr_el2", value::ICH_HCR_EL2);
-}
-
-/// How the cell finds its first instruction.
-fn start(entry: u64) {
-    msr!("sctlr_el1", value::SCTLR_EL1);
-    msr!("cpacr_el1", value::CPACR_EL1);
-    msr!("cntkctl_el1", value::CNTKCTL_EL1);
-    msr!("cntv_ctl_el0", value::CNTV_CTL_EL0);
-    msr!("cntp_ctl_el0", value::CNTP_CTL_EL0);
-    msr!("mdscr_el1", value::MDSCR_EL1);
-    msr!("elr_el2", entry);
-    msr!("spsr_el2", value::SPSR_EL2);
 }

@@ -1,13 +1,15 @@
 //! From nexus-boot's jump to the first instruction of cell 0.
 use core::arch::global_asm;
+use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use abi::PAGE;
 use abi::boot::{HANDOFF_MAGIC, Handoff, cell};
-use cells::{Span, Table, check, check_machine};
+use cells::{MAX_CELLS, Span, Table, check, check_machine};
 
-use super::cell::{Board, make, make_core};
+use super::cell::{Board, make};
 use super::machine::Firmware;
 use super::refuse::{PLACES, refuse};
+use super::secondary::{self, Work};
 use super::tables::{Attributes, Pool, Root};
 use super::{gic, registers};
 use crate::memory::Block;
@@ -64,7 +66,7 @@ macro_rules! address {
 }
 
 /// Bytes that somebody wrote at a physical address before RumKV ran.
-fn bytes(base: u64, len: u64) -> &'static [u8] {
+pub(super) fn bytes(base: u64, len: u64) -> &'static [u8] {
     // SAFETY: nexus-boot wrote them and stopped; init only reads them, and zeroes them when no
     // reader is left.
     unsafe { core::slice::from_raw_parts(base as *const u8, len as usize) }
@@ -80,34 +82,41 @@ pub fn start(handoff_at: u64, choice: Choice) -> ! {
         _ => refuse(format_args!("no handoff at {handoff_at:#x}")),
     };
     let table = checked(&handoff);
-    let board = board(&table);
+    let mut board = board(&table);
     let mut pool = pool(&board, handoff_at);
+    // Another cell may end before cell 0 starts.
+    zero(board.post_mortem, PAGE as u64);
     let persistent = pool.next();
-    // One cell is started by now; the table may hold several only when the cores of the others are
-    // brought up, too.
-    if table.header().cells != 1 {
-        refuse(format_args!(
-            "this version starts one cell, the table has {}",
-            table.header().cells
-        ));
-    }
-    let cell = make(&table, 0, &board, &mut pool, choice);
-    let Some((_, record)) = table.of_cell(cell::CELL, 0).next() else {
-        refuse(format_args!("cell 0 has no record"))
+    let alive = pool.pages(1).base() as *const AtomicU32;
+    // SAFETY: a fresh zeroed page of RumKV's own memory, from now on only shared.
+    board.alive = unsafe { &*alive };
+    board.alive.store(u32::from(table.header().cells), Relaxed);
+    let cells: [Option<&'static Cell>; MAX_CELLS as usize] = core::array::from_fn(|n| {
+        let is = n < usize::from(table.header().cells);
+        is.then(|| make(&table, n as u16, &board, &mut pool, choice))
+    });
+    let Some(core) = cells[0].and_then(|c| c.cores.first()).map(|page| &page.core) else {
+        refuse(format_args!("cell 0 has no core"))
     };
-    if table.of_cell(cell::CORE, 0).count() != 1
-        || !cell.has_core(mrs!("mpidr_el1") & cells::AFFINITY)
-    {
-        refuse(format_args!("this version starts one core, the one that boots"));
+    if core.affinity != mrs!("mpidr_el1") & cells::AFFINITY {
+        refuse(format_args!("the first core of cell 0 is not the one that boots"));
     }
-    gic::distributor(&table, cell.gicd);
-    let gicr = gic::find_redistributor(board.gicr, mrs!("mpidr_el1") & cells::AFFINITY);
-    gic::redistributor(gicr, cell);
-    let core = make_core(cell, gicr, record.b, &mut pool);
-    let root = own_map(&board, core, [persistent, pool.next()], &mut pool);
-    registers::write(cell, core, record.a, root.0.base(), choice);
+    gic::distributor(&table, core.cell.gicd);
+    let state = [persistent, pool.next()];
+    let root = own_map(&board, cells.iter().flatten(), state, &mut pool);
+    // Written with the MMU off, read with it on: no line that a cache may hold from before must
+    // win.
+    for line in (persistent..pool.next()).step_by(16) {
+        clean(line);
+    }
+    let work = Work { table, handoff, root: root.0.base(), choice };
+    let others = cells.iter().flatten().flat_map(|c| c.cores).map(|page| &page.core).skip(1);
+    secondary::start_all(&work, others);
+    gic::redistributor(core.gicr);
+    registers::write(core, work.root, choice);
+    secondary::await_all();
     // From here on nothing can fail.
-    leave(&handoff, handoff_at, &board, [persistent, pool.next()], core)
+    leave(&work.handoff, handoff_at, core)
 }
 
 /// The table, known to be good for this machine.
@@ -177,6 +186,9 @@ fn clear_of_cells(table: &Table<'_>, handoff: &Handoff) {
     }
 }
 
+/// Stands for the count of living cells until there is memory for it.
+static NONE_ALIVE: AtomicU32 = AtomicU32::new(0);
+
 fn board(table: &Table<'_>) -> Board {
     let record = |kind| match table.first(kind) {
         Some((_, r)) => r,
@@ -189,6 +201,7 @@ fn board(table: &Table<'_>) -> Board {
         gicr: gic.b,
         post_mortem: record(cell::POST_MORTEM).a,
         own: (own.a, own.c),
+        alive: &NONE_ALIVE,
     }
 }
 
@@ -205,44 +218,40 @@ fn pool(board: &Board, handoff_at: u64) -> Pool {
     Pool::new(image.1, end.into_iter().filter(|&e| e >= image.1).min().unwrap_or(image.1))
 }
 
-/// RumKV's own translation: what it needs once init is gone. Its tables are not in it.
-fn own_map(board: &Board, core: &Core, [from, to]: [u64; 2], pool: &mut Pool) -> Root {
+/// RumKV's own translation, of all cores: what it needs once init is gone. Its tables are not in
+/// it.
+fn own_map<'a>(
+    board: &Board,
+    cells: impl Iterator<Item = &'a &'static Cell>,
+    [from, to]: [u64; 2],
+    pool: &mut Pool,
+) -> Root {
     const GICD_LEN: u64 = 0x1_0000;
     const GICR_LEN: u64 = 0x2_0000;
     let root = Root(pool.pages(1));
     let text = address!(__resident_start);
     let text_len = (address!(__resident_end) - text).next_multiple_of(PAGE as u64);
-    let gicr = core.gicr.base();
     for (base, len, attributes) in [
         (text, text_len, Attributes::TEXT),
         (from, to - from, Attributes::DATA),
         (board.post_mortem, PAGE as u64, Attributes::DATA),
         (board.gicd, GICD_LEN, Attributes::DEVICE),
-        (gicr, GICR_LEN, Attributes::DEVICE),
     ] {
         root.map(pool, [base, base, len], attributes, false);
+    }
+    for page in cells.flat_map(|cell| cell.cores) {
+        let gicr = page.core.gicr.base();
+        root.map(pool, [gicr, gicr, GICR_LEN], Attributes::DEVICE, false);
     }
     root
 }
 
 /// Zeroes everything but what is resident, and enters the cell.
-fn leave(
-    handoff: &Handoff,
-    handoff_at: u64,
-    board: &Board,
-    [from, to]: [u64; 2],
-    core: &Core,
-) -> ! {
+fn leave(handoff: &Handoff, handoff_at: u64, core: &Core) -> ! {
     for (base, len) in leftovers(handoff) {
         zero(base, len);
     }
     zero(handoff_at, Handoff::SIZE as u64);
-    zero(board.post_mortem, PAGE as u64);
-    // Written with the MMU off, read with it on: no line that a cache may hold from before must
-    // win.
-    for line in (from..to).step_by(16) {
-        clean(line);
-    }
     msr!("vbar_el2", address!(resident_vectors));
     let (start, end) = (address!(__init_start), address!(__init_end));
     let release: Release = resident_release;

@@ -119,4 +119,16 @@ impl Root {
         let kind = if shift == 12 { PAGE_DESCRIPTOR } else { BLOCK };
         table.write64(index * 8, to | attributes.0 | kind);
     }
+
+    /// The entry of level 3 that maps the page at `from`, which was mapped by pages. Those of the
+    /// pages behind it follow, up to a multiple of 2 MB.
+    pub(super) fn leaf(self, from: u64) -> Block {
+        let mut table = self.0;
+        for (level, mask) in [(30, 1023), (21, 511)] {
+            // SAFETY: a table of this tree, in RumKV's own memory.
+            table = unsafe { Block::at(table.read64((from >> level & mask) * 8) & NEXT_TABLE) };
+        }
+        // SAFETY: an entry of that table.
+        unsafe { Block::at(table.base() + (from >> 12 & 511) * 8) }
+    }
 }

@@ -92,7 +92,9 @@ fn lines(core: &Core, access: Access) -> u64 {
     }
     match at.group {
         Group::Priority => priorities(frame, offset, size, own, value),
-        Group::Route if own & 1 != 0 && core.cell.has_core(value) => frame.write64(offset, value),
+        Group::Route if own & 1 != 0 && core.cell.core(value).is_some() => {
+            frame.write64(offset, value);
+        }
         Group::Fixed | Group::Route => {}
         Group::Set | Group::Clear | Group::ClearActive => {
             let own = own & value as u32;

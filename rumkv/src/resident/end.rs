@@ -1,19 +1,19 @@
 //! The end of a cell.
 //!
 //! *Dead* means that no core of the cell retires another instruction: the one that trapped never
-//! returns from here. Its lines go off, then the post-mortem says why; the last cell's end powers
-//! the machine off.
-use core::sync::atomic::Ordering::Relaxed;
+//! returns from here, the root of the second stage is emptied and its translations are gone, and
+//! each sibling was called and has stopped. Then its lines go off and the post-mortem says why. The
+//! other cells go on; the last cell's end powers the machine off.
+use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 
 use abi::hypercall::{POST_MORTEM_MAGIC, PostMortem, cause};
 use core::mem::offset_of;
 
-use super::interrupt::SGI_FRAME;
+use super::park::{park, quiet, rendezvous};
 use super::state::core;
 use crate::system::power_off;
 use crate::{instruction, mrs};
 
-const ICENABLER: u64 = 0x180;
 /// ESR_EL2: the fault is on a walk of the cell's own table.
 const S1PTW: u64 = 1 << 7;
 
@@ -29,37 +29,47 @@ pub fn fault_address() -> u64 {
 pub(super) extern "C" fn resident_end(why: u64) -> ! {
     let core = core();
     let cell = core.cell;
-    // A fault in here finds the mark and ends the machine without touching anything.
-    if cell.ended.load(Relaxed) != 0 {
-        power_off();
+    // Several cores may end their cell at once: the first one does it. A fault in here comes back,
+    // too, and then this core touches nothing more.
+    if cell.ended.compare_exchange(0, core.number + 1, Relaxed, Relaxed).is_err() {
+        park();
     }
-    cell.ended.store(1, Relaxed);
+    let (pc, syndrome) = (mrs!("elr_el2"), mrs!("esr_el2"));
     let of_map = why == u64::from(cause::DATA)
         || why == u64::from(cause::FETCH)
         || why == u64::from(cause::NO_SYNDROME);
     let mut address = if of_map { fault_address() } else { 0 };
-    if mrs!("esr_el2") & S1PTW != 0 {
+    if syndrome & S1PTW != 0 {
         // FAR_EL2 is what was translated, not where in its page the walk went.
         address &= !0xFFF;
     }
-    core.gicr.write32(SGI_FRAME + ICENABLER, cell.lines(0));
+    for entry in 0..cell.roots {
+        cell.stage2.write64(8 * u64::from(entry), 0);
+    }
+    instruction!("dsb ishst");
+    instruction!("tlbi vmalls12e1is");
+    instruction!("dsb ish");
+    rendezvous(core);
     for n in 1..32 {
-        cell.gicd.write32(ICENABLER + 4 * u64::from(n), cell.lines(n));
+        quiet(cell.gicd.base() + 4 * u64::from(n), cell.lines(n));
     }
     instruction!("dsb sy");
     let page = cell.post_mortem;
     let head = u64::from(POST_MORTEM_MAGIC) | u64::from(cell.number) << 32 | why << 48;
     let end = u64::from(core.number);
     page.write64(offset_of!(PostMortem, address) as u64, address);
-    page.write64(offset_of!(PostMortem, pc) as u64, mrs!("elr_el2"));
+    page.write64(offset_of!(PostMortem, pc) as u64, pc);
     page.write64(offset_of!(PostMortem, mask) as u64, cell.mask.load(Relaxed));
-    page.write64(offset_of!(PostMortem, syndrome) as u64, mrs!("esr_el2"));
+    page.write64(offset_of!(PostMortem, syndrome) as u64, syndrome);
     page.write64(offset_of!(PostMortem, core) as u64, end);
     page.write64(offset_of!(PostMortem, time) as u64, mrs!("cntpct_el0"));
     // The magic last: a reader that finds it finds the rest.
     page.write64(0, head);
     instruction!("dsb sy");
-    power_off()
+    if cell.alive.fetch_sub(1, AcqRel) == 1 {
+        power_off();
+    }
+    park()
 }
 
 const _: () = assert!(

@@ -1,11 +1,14 @@
 //! Firmware calls of a cell: PSCI (Arm DEN 0022) and SMCCC (Arm DEN 0028), answered within the
 //! cell's own cores.
+use core::sync::atomic::Ordering::{Acquire, Relaxed, Release};
+
 use abi::hypercall::cause;
 use abi::pledge::hard;
 
 use super::end::end;
 use super::list;
-use super::state::{Core, Frame};
+use super::park::{kick, park};
+use super::state::{CLAIMED, Core, Frame, OFF, PENDING};
 use crate::instruction;
 use crate::system::smc;
 
@@ -49,35 +52,57 @@ pub fn call(frame: &mut Frame, core: &Core) {
     let function = frame.x[0] as u32;
     let argument = frame.x[1];
     let feature = argument as u32;
-    if is_passed(function) || (function == SMCCC_ARCH_FEATURES && is_workaround(feature)) {
+    // Firmware is asked about what it is passed, and answers NOT_SUPPORTED for TRNG there.
+    if is_passed(if function == SMCCC_ARCH_FEATURES { feature } else { function }) {
         return pass(frame);
     }
     frame.x[0] = match function {
         SMCCC_VERSION => 0x1_0001,
         SMCCC_ARCH_FEATURES if feature & !1 == SMCCC_VERSION => 0,
-        _ if exists(function) => psci(core, function & 15, argument),
+        _ if exists(function) => psci(frame, core, function & 15, argument),
         _ => NOT_SUPPORTED,
     } as u64;
 }
 
 /// A PSCI function that exists.
 #[inline(always)]
-fn psci(core: &Core, function: u32, argument: u64) -> i64 {
+fn psci(frame: &Frame, core: &Core, function: u32, argument: u64) -> i64 {
     let cell = core.cell;
     match function {
         PSCI_VERSION => 0x1_0001,
         CPU_SUSPEND => standby(),
-        // The last core's end is the cell's.
         CPU_OFF | SYSTEM_OFF | SYSTEM_RESET if !cell.may(hard::POWER) => DENIED,
         SYSTEM_RESET => end(cause::RESET),
+        // The last core's end is the cell's.
+        CPU_OFF if cell.on.fetch_sub(1, Relaxed) != 1 => park(),
         CPU_OFF | SYSTEM_OFF => end(cause::OFF),
         CPU_ON if !cell.may(hard::CORES) => DENIED,
-        CPU_ON | AFFINITY_INFO if !cell.has_core(argument) => INVALID_PARAMETERS,
-        CPU_ON => ALREADY_ON,
-        AFFINITY_INFO => 0,
+        CPU_ON | AFFINITY_INFO => match cell.core(argument) {
+            None => INVALID_PARAMETERS,
+            Some(of) if function == CPU_ON => on(of, frame.x[2], frame.x[3]),
+            Some(of) => i64::from(of.state.load(Relaxed) & 3),
+        },
         MIGRATE_INFO_TYPE => 2,
         PSCI_FEATURES if exists(argument as u32) || argument as u32 == SMCCC_VERSION => 0,
         _ => NOT_SUPPORTED,
+    }
+}
+
+/// Starts a core of the own cell. An entry outside the cell's memory is found by the core itself,
+/// and ends the cell.
+#[inline(always)]
+fn on(core: &Core, entry: u64, context: u64) -> i64 {
+    match core.state.compare_exchange(OFF, CLAIMED, Acquire, Relaxed) {
+        Ok(_) => {
+            core.cell.on.fetch_add(1, Relaxed);
+            core.entry.store(entry, Relaxed);
+            core.context.store(context, Relaxed);
+            core.state.store(PENDING, Release);
+            kick(core);
+            0
+        }
+        // On, or about to be: ON_PENDING is the next number.
+        Err(state) => ALREADY_ON - i64::from(state >> 1 & 1),
     }
 }
 
@@ -91,12 +116,8 @@ fn exists(function: u32) -> bool {
 
 #[inline(always)]
 fn is_passed(function: u32) -> bool {
-    is_workaround(function) || (function & !SMC64).wrapping_sub(TRNG) <= TRNG_RND - TRNG
-}
-
-#[inline(always)]
-fn is_workaround(function: u32) -> bool {
     matches!(function, WORKAROUND_1 | WORKAROUND_2 | WORKAROUND_3)
+        || (function & !SMC64).wrapping_sub(TRNG) <= TRNG_RND - TRNG
 }
 
 /// Passes a call on to firmware.

@@ -1,5 +1,5 @@
 //! Interrupts that the short path in the vectors leaves: software-generated ones, maintenance, full
-//! list registers.
+//! list registers. Maintenance is also how a core of the same cell calls (`park::kick`).
 //!
 //! A physical interrupt of the cell is acknowledged here, its priority dropped, and put into a list
 //! register that is linked to it, so that it stays active until the cell deactivates it. When more
@@ -9,6 +9,7 @@
 use abi::hypercall::counter;
 
 use super::list::{self, ACTIVE, GROUP1, HARDWARE, PENDING, PRIORITY_SHIFT};
+use super::park::pass;
 use super::state::{Core, core};
 use crate::memory::Block;
 use crate::{mrs, msr};
@@ -34,7 +35,7 @@ pub(super) extern "C" fn resident_interrupt(iar: u64) {
     msr!("icc_eoir1_el1", iar);
     if intid == MAINTENANCE {
         msr!("icc_dir_el1", iar);
-        list::open();
+        pass(core());
         return;
     }
     let mut entry = PENDING | GROUP1 | priority << PRIORITY_SHIFT | iar;
@@ -75,7 +76,7 @@ fn insert(core: &Core, mut entry: u64) {
         }
     }
     // All are in use now. Find the least urgent that waits; the bigger number is the less urgent.
-    let mut worst = 0;
+    let mut worst = LEAST_PRIORITY;
     let mut at = list::COUNT;
     for i in 0..list::COUNT {
         let held = list::read(i);
@@ -93,7 +94,7 @@ fn insert(core: &Core, mut entry: u64) {
         }
         give_back(core, entry);
     }
-    list::restrict(if worst > LEAST_PRIORITY { worst } else { LEAST_PRIORITY });
+    list::restrict(worst);
 }
 
 /// Gives a waiting interrupt back to the distributor: pending there again.
@@ -128,15 +129,18 @@ fn pend(core: &Core, intid: u32) {
 }
 
 /// Takes lines of word `n` out of the list registers: what waits is pending in the distributor
-/// again, what the cell handles stays unless `active`. Call it before the write that clears the
-/// line there.
+/// again, what the cell handles stays unless `active`. What is not the cell's goes with them. Call
+/// it before the write that clears the line there.
+#[inline(never)]
 pub fn withdraw(core: &Core, n: u32, lines: u32, active: bool) {
     list::open();
     for i in 0..list::COUNT {
         let held = list::read(i);
         let intid = list::intid(held);
         let state = held & (PENDING | ACTIVE);
-        if state == 0 || intid >> 5 != n || lines >> (intid & 31) & 1 == 0 {
+        let word = intid >> 5;
+        let meant = !core.cell.lines(word) | if n == word { lines } else { 0 };
+        if state == 0 || meant >> (intid & 31) & 1 == 0 {
             continue;
         }
         let left = if active { 0 } else { state & ACTIVE };

@@ -11,11 +11,12 @@ mod firmware;
 mod hypercall;
 mod interrupt;
 mod list;
+mod park;
 pub mod state;
 mod sysreg;
 mod trap;
 mod vectors;
 
-pub use state::{Cell, Core, Frame};
+pub use state::{Cell, Core, Frame, Page};
 pub use trap::synchronous;
-pub(crate) use vectors::Release;
+pub(crate) use vectors::{Join, Release};

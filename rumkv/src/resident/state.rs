@@ -1,13 +1,15 @@
 //! What RumKV keeps: a block per core and a table per cell, made by init, read by the handlers.
 //!
-//! Changed after boot, and nothing else: a cell's mask and own lines (by PLEDGE), its end mark, a
-//! core's counters, the frame. Several cores of one cell may pledge at once, so those fields are
-//! atomic; a core's block is its own.
-use core::cell::Cell as Slot;
+//! Changed after boot, and nothing else: a cell's mask and own lines (by PLEDGE), its end mark and
+//! how many of its cores are on, the number of cells that live; a core's state, entry and context,
+//! its counters, its passes, the frame. What more than one core may touch is atomic; what one core
+//! alone writes is loaded and stored without a read-modify-write.
+use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
+use abi::PAGE;
 use abi::hypercall::counter;
-use cells::{MAX_CORES, MAX_IRQS, MAX_WINDOWS};
+use cells::MAX_WINDOWS;
 
 use crate::memory::Block;
 use crate::mrs;
@@ -24,23 +26,28 @@ pub struct Frame {
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// First intermediate address.
-    pub base: u64,
+    /// The first of its entries in a table of level 3, one after the other.
+    pub entries: Block,
     /// Pages; 0: no window.
     pub pages: u32,
     /// Hard pledge that it needs.
     pub class: u32,
 }
 
-/// An interrupt of a cell.
+/// Lines of a cell that stand in one word and need the same hard pledge.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
-pub struct Irq {
-    /// INTID; 0: no interrupt.
-    pub intid: u16,
-    /// Hard pledge that it needs (device classes fit in 16 bits).
+pub struct Lines {
+    /// The word: lines from 32 times it on.
+    pub word: u16,
+    /// Hard pledge that they need (device classes fit in 16 bits).
     pub class: u16,
+    /// One bit per line; none in an entry that is not in use.
+    pub lines: u32,
 }
+
+/// Most entries of [`Cell::irqs`].
+pub const MAX_LINES: usize = 32;
 
 /// One cell.
 #[repr(C)]
@@ -51,8 +58,12 @@ pub struct Cell {
     /// Bit n of word w: line 32 w + n is the cell's. Word 0 holds SGIs and PPIs, which each core
     /// has for itself.
     pub own: [AtomicU32; 32],
-    /// 1: the cell ended.
+    /// Number of the core that ends or ended the cell, plus 1; 0: it lives.
     pub ended: AtomicU32,
+    /// Cores that are on, or about to be.
+    pub on: AtomicU32,
+    /// Entries of the second stage's root that map something stand before this one.
+    pub roots: u32,
     /// Number of the cell.
     pub number: u32,
     /// Root of its second-stage table: 1,024 entries of level 1.
@@ -61,34 +72,68 @@ pub struct Cell {
     pub post_mortem: Block,
     /// Distributor, at the same physical and intermediate address.
     pub gicd: Block,
-    /// Its cores, each as [`rules::lines::target`] names it; 0: none.
-    pub cores: [u64; MAX_CORES],
+    /// Its cores, at most [`cells::MAX_CORES`].
+    pub cores: &'static [Page],
+    /// Cells of the machine that live.
+    pub alive: &'static AtomicU32,
     /// Device windows.
     pub windows: [Window; MAX_WINDOWS],
     /// Interrupts.
-    pub irqs: [Irq; MAX_IRQS],
+    pub irqs: [Lines; MAX_LINES],
     /// ID registers as the cell sees them ([`rules::features`]).
     pub id: [u64; rules::features::COUNT],
 }
 
 const _: () = assert!(size_of::<Cell>() <= 1024, "the budget of a cell's table");
 
-/// One core, at the start of a page whose end is its stack and its [`Frame`].
+/// [`Core::state`], as AFFINITY_INFO answers it (Arm DEN 0022, 5.1.8): the core runs.
+pub const ON: u32 = 0;
+/// It waits to be started.
+pub const OFF: u32 = 1;
+/// It is about to start: entry and context are there.
+pub const PENDING: u32 = 2;
+/// Somebody is about to write entry and context. AFFINITY_INFO shows the low two bits.
+pub const CLAIMED: u32 = 4 | PENDING;
+
+/// One core: its block, and behind it its stack, which ends with its [`Frame`].
+#[repr(C, align(4096))]
+#[derive(Debug)]
+pub struct Page {
+    /// The block.
+    pub core: Core,
+    /// Only the core itself uses it, by its stack pointer.
+    stack: UnsafeCell<[u8; PAGE - size_of::<Core>()]>,
+}
+
+const _: () = assert!(size_of::<Page>() == PAGE, "cores stand page by page");
+
+/// One core.
 #[repr(C)]
 #[derive(Debug)]
 pub struct Core {
-    /// Traps by cause ([`counter`]); index 0 is counted by the vectors.
-    pub counters: [Slot<u64>; counter::COUNT],
+    /// Traps by cause ([`counter`]); index 0 is counted by the vectors. Only the core itself
+    /// writes; its siblings read.
+    pub counters: [AtomicU64; counter::COUNT],
     /// The cell it belongs to.
     pub cell: &'static Cell,
     /// Its redistributor, at the same physical and intermediate address: RD frame, then SGI frame.
     pub gicr: Block,
     /// GICR_TYPER as the cell sees it.
     pub typer: u64,
-    /// Its name among [`Cell::cores`].
+    /// Its affinity.
+    pub affinity: u64,
+    /// The same as [`rules::lines::target`] names it.
     pub target: u64,
     /// Stack pointer while the cell runs: the address of the frame.
     pub frame: u64,
+    /// Where it starts.
+    pub entry: AtomicU64,
+    /// What it finds in `x0` then.
+    pub context: AtomicU64,
+    /// [`ON`], [`OFF`], [`PENDING`] or [`CLAIMED`].
+    pub state: AtomicU32,
+    /// How often it let go of what its cell no longer owns; wraps.
+    pub passes: AtomicU32,
     /// Number within the cell.
     pub number: u32,
 }
@@ -107,7 +152,7 @@ impl Core {
     #[inline(always)]
     pub fn count(&self, cause: u64) {
         if let Some(slot) = self.counters.get(cause as usize) {
-            slot.set(slot.get() + 1);
+            slot.store(slot.load(Relaxed) + 1, Relaxed);
         }
     }
 }
@@ -125,12 +170,11 @@ impl Cell {
         self.mask.load(Relaxed) & u64::from(pledge) != 0
     }
 
-    /// Whether a core of this affinity is the cell's own.
+    /// The cell's own core of this affinity.
     #[inline(never)]
-    #[expect(clippy::manual_contains, reason = "`contains` is unrolled: 48 bytes more")]
-    pub fn has_core(&self, affinity: u64) -> bool {
-        let name = rules::lines::target(affinity);
-        affinity & !cells::AFFINITY == 0 && self.cores.iter().any(|&own| own == name)
+    pub fn core(&self, affinity: u64) -> Option<&'static Core> {
+        let named = |page: &&Page| page.core.affinity == affinity;
+        self.cores.iter().find(named).map(|page| &page.core)
     }
 }
 

@@ -20,17 +20,21 @@ const READ: u64 = 1;
 const ID_SPACE: u64 = register(3, 7, 15, 0, 0);
 const ID: u64 = register(3, 0, 0, 0, 0);
 const ACTLR: u64 = register(3, 0, 1, 0, 1);
-/// ICC_ASGI1R_EL1, ICC_SGI1R_EL1, ICC_SGI0R_EL1: CRm 11, op2 5, 6, 7.
+/// ICC_SGI1R_EL1, ICC_ASGI1R_EL1, ICC_SGI0R_EL1: CRm 11, op2 5, 6, 7.
 const SGI1R: u64 = register(3, 0, 12, 11, 5);
-const ASGI1R: u64 = register(3, 0, 12, 11, 6);
-const SGI0R: u64 = register(3, 0, 12, 11, 7);
+/// Where op2 stands.
+const OP2: u32 = 17;
 /// `SYS` with CRn 8: TLB maintenance; all but op1, CRm, op2.
 const TLBI_SPACE: u64 = register(3, 0, 15, 0, 0);
 const TLBI: u64 = register(1, 0, 8, 0, 0);
 
 /// Handles a trap of class 0x18.
 #[inline(always)]
-pub fn access<const COUNT_TLB: bool>(frame: &mut Frame, core: &Core, esr: u64) -> Outcome {
+pub fn access<const COUNT_TLB: bool, const OPEN_SGI: bool>(
+    frame: &mut Frame,
+    core: &Core,
+    esr: u64,
+) -> Outcome {
     let target = (esr >> 5 & 31) as usize;
     let encoding = esr & ENCODING;
     if COUNT_TLB && encoding & TLBI_SPACE == TLBI {
@@ -43,15 +47,15 @@ pub fn access<const COUNT_TLB: bool>(frame: &mut Frame, core: &Core, esr: u64) -
     }
     core.count(counter::SYSREG);
     if esr & READ == 0 {
-        return match encoding {
-            SGI1R => {
-                generate(core, frame.x[target]);
-                Outcome::Skip
-            }
-            // The other groups and security states are nobody's.
-            ASGI1R | SGI0R | ACTLR => Outcome::Skip,
-            _ => Outcome::Undefined,
-        };
+        // SGI1R is 0; ASGI1R and SGI0R, 1 and 2, are for groups and security states of nobody.
+        let sgi = encoding.wrapping_sub(SGI1R).rotate_right(OP2);
+        if OPEN_SGI && sgi == 0 {
+            msr!("icc_sgi1r_el1", frame.x[target]);
+        } else if sgi == 0 {
+            generate(core, frame.x[target]);
+        }
+        let skip = sgi < 3 || encoding == ACTLR;
+        return if skip { Outcome::Skip } else { Outcome::Undefined };
     }
     frame.x[target] = if encoding & ID_SPACE == ID {
         identification(core, encoding)
@@ -79,10 +83,8 @@ fn identification(core: &Core, encoding: u64) -> u64 {
 fn generate(core: &Core, value: u64) {
     const IRM: u64 = 1 << 40;
     const INTID: u64 = 0xF << 24;
-    for &own in &core.cell.cores {
-        if own == 0 {
-            break;
-        }
+    for page in core.cell.cores {
+        let own = page.core.target;
         let meant = if value & IRM != 0 {
             own != core.target
         } else {

@@ -4,7 +4,7 @@ use rules::abort::Access as Syndrome;
 
 use super::distributor::{Access, Kind, mediate};
 use super::end::{end, fault_address};
-use super::state::{Core, Frame, core, skip};
+use super::state::{self, Cell, Core, Frame, skip};
 use super::{firmware, hypercall, sysreg};
 use crate::memory::Block;
 use crate::{mrs, msr};
@@ -32,8 +32,8 @@ pub enum Outcome {
 
 /// Handles a synchronous exception; what it answers stands in the frame and in ELR_EL2.
 #[inline(always)]
-pub fn synchronous<const COUNT_TLB: bool>(frame: &mut Frame) {
-    let core = core();
+pub fn synchronous<const COUNT_TLB: bool, const OPEN_SGI: bool>(frame: &mut Frame) {
+    let core = state::core();
     let esr = mrs!("esr_el2");
     let outcome = match esr >> 26 & 0x3F {
         HVC64 if esr as u16 == HVC_IMMEDIATE => {
@@ -41,14 +41,14 @@ pub fn synchronous<const COUNT_TLB: bool>(frame: &mut Frame) {
             hypercall::call(frame, core);
             Outcome::Resume
         }
+        FETCH | DATA if Syndrome::new(esr).is_external() => end(cause::EXTERNAL),
         DATA => data_abort(frame, core, Syndrome::new(esr)),
-        SYSTEM_REGISTER => sysreg::access::<COUNT_TLB>(frame, core, esr),
+        SYSTEM_REGISTER => sysreg::access::<COUNT_TLB, OPEN_SGI>(frame, core, esr),
         SMC64 => {
             core.count(counter::FIRMWARE);
             firmware::call(frame, core);
             Outcome::Skip
         }
-        FETCH if Syndrome::new(esr).is_external() => end(cause::EXTERNAL),
         FETCH => end(cause::FETCH),
         class @ 0..FETCH => {
             // Trapped instructions of hidden features, and hvc with other immediates: its return
@@ -71,28 +71,23 @@ pub fn synchronous<const COUNT_TLB: bool>(frame: &mut Frame) {
 /// A load or store that the second stage refused: a mediated frame, or the end of the cell.
 #[inline(always)]
 fn data_abort(frame: &mut Frame, core: &Core, syndrome: Syndrome) -> Outcome {
-    if syndrome.is_external() {
-        end(cause::EXTERNAL);
-    }
     let address = fault_address();
-    let in_gicd = address.wrapping_sub(core.cell.gicd.base());
-    let in_gicr = address.wrapping_sub(core.gicr.base());
-    let kind = if in_gicd < FRAME_LEN {
-        Kind::Distributor
-    } else if in_gicr < FRAME_LEN {
-        Kind::Redistributor
-    } else if in_gicr < 2 * FRAME_LEN {
-        Kind::Private
+    let write = syndrome.is_write();
+    let (of, kind) = if address.wrapping_sub(core.cell.gicd.base()) < FRAME_LEN {
+        (core, Kind::Distributor)
     } else {
-        end(cause::DATA)
+        redistributor(core.cell, address)
     };
     if !syndrome.has_syndrome() {
         end(cause::NO_SYNDROME);
     }
     core.count(counter::MMIO);
+    if write && !core::ptr::eq(of, core) {
+        // A sibling's own lines are its affair: what it has in its list registers is out of reach.
+        return Outcome::Skip;
+    }
     let offset = address & (FRAME_LEN - 1);
     let register = syndrome.register();
-    let write = syndrome.is_write();
     let access = Access {
         kind,
         // SAFETY: the cell touched a frame at its physical address; RumKV maps all of them.
@@ -102,12 +97,26 @@ fn data_abort(frame: &mut Frame, core: &Core, syndrome: Syndrome) -> Outcome {
         write,
         value: frame.x[register],
     };
-    let value = mediate(core, access);
+    let value = mediate(of, access);
     if !write {
         // Register 31 is a word that no one reads back.
         frame.x[register] = syndrome.loaded(value);
     }
     Outcome::Skip
+}
+
+/// The core of the cell whose redistributor holds an address, and which of its frames; the end of
+/// the cell where there is none.
+#[inline(always)]
+fn redistributor(cell: &Cell, address: u64) -> (&'static Core, Kind) {
+    for page in cell.cores {
+        let inside = address.wrapping_sub(page.core.gicr.base());
+        if inside < 2 * FRAME_LEN {
+            let kind = if inside < FRAME_LEN { Kind::Redistributor } else { Kind::Private };
+            return (&page.core, kind);
+        }
+    }
+    end(cause::DATA)
 }
 
 /// Gives the cell an UNDEFINED exception at the instruction that it executed (Arm ARM DDI 0487,

@@ -21,14 +21,20 @@ use super::state::Core;
 
 unsafe extern "C" {
     /// Zeroes `start` to `end` (multiples of 16), which is init itself, turns RumKV's translation
-    /// on, and enters the cell with what the core's frame holds. Runs with the MMU off, from init,
-    /// once.
+    /// on, and waits on the core's own stack, which ends at its frame, to be started. Runs with the
+    /// MMU off, from init, once.
     pub(crate) fn resident_release(start: u64, end: u64, sctlr: u64, frame: u64) -> !;
+    /// The same for a core that leaves init without zeroing it: says so at `here`, the last that it
+    /// touches of init.
+    pub(crate) fn resident_join(here: u64, one: u64, sctlr: u64, frame: u64) -> !;
 }
 
 /// Type of [`resident_release`], for init.
 pub(crate) type Release = unsafe extern "C" fn(u64, u64, u64, u64) -> !;
 const _: Release = resident_release;
+/// Type of [`resident_join`], for init.
+pub(crate) type Join = unsafe extern "C" fn(u64, u64, u64, u64) -> !;
+const _: Join = resident_join;
 
 /// First INTID that the short path takes: 26 up to 1019 are lines; below stand SGIs and GIC
 /// maintenance (25).
@@ -40,6 +46,10 @@ global_asm!(
     ".section .resident.000, \"ax\"",
     ".global resident_vectors",
     "resident_vectors:",
+    // resident_enter(frame): the way into the cell for the first time.
+    ".global resident_enter",
+    "resident_enter:",
+    "mov sp, x0",
     "resident_return:",
     "ldp x30, xzr, [sp, #240]",
     "ldp x28, x29, [sp, #224]",
@@ -61,6 +71,8 @@ global_asm!(
     "eret",
     // What the short path of an interrupt leaves: x0 to x3 are in the frame already, IAR is in x0.
     "resident_long:",
+    "mov w1, #1",
+    "resident_save:", // x0 and x1 are the arguments; x0 to x3 are saved
     "stp x4, x5, [sp, #32]",
     "stp x6, x7, [sp, #48]",
     "stp x8, x9, [sp, #64]",
@@ -75,7 +87,10 @@ global_asm!(
     "stp x26, x27, [sp, #208]",
     "stp x28, x29, [sp, #224]",
     "stp x30, xzr, [sp, #240]",
+    "cbz w1, 1f",
     "bl {interrupt}",
+    "b resident_return",
+    "1: bl resident_sync",
     "b resident_return",
     // Current level with SP_EL2: a fault inside RumKV. The stack pointer may be what is broken.
     ".section .resident.200, \"ax\"",
@@ -95,23 +110,9 @@ global_asm!(
     ".section .resident.400, \"ax\"",
     "stp x0, x1, [sp]",
     "stp x2, x3, [sp, #16]",
-    "stp x4, x5, [sp, #32]",
-    "stp x6, x7, [sp, #48]",
-    "stp x8, x9, [sp, #64]",
-    "stp x10, x11, [sp, #80]",
-    "stp x12, x13, [sp, #96]",
-    "stp x14, x15, [sp, #112]",
-    "stp x16, x17, [sp, #128]",
-    "stp x18, x19, [sp, #144]",
-    "stp x20, x21, [sp, #160]",
-    "stp x22, x23, [sp, #176]",
-    "stp x24, x25, [sp, #192]",
-    "stp x26, x27, [sp, #208]",
-    "stp x28, x29, [sp, #224]",
-    "stp x30, xzr, [sp, #240]",
     "mov x0, sp",
-    "bl resident_sync",
-    "b resident_return",
+    "mov w1, #0",
+    "b resident_save",
     // The end of the short path: an entry of two instructions per list register.
     "resident_list_short:",
     "msr ich_lr0_el2, x0",
@@ -203,10 +204,15 @@ global_asm!(
     ".section .resident.release, \"ax\"",
     ".global resident_release",
     "resident_release:",
-    "mov sp, x3",
     "1: stp xzr, xzr, [x0], #16",
     "cmp x0, x1",
     "b.lo 1b",
+    "b 2f",
+    // resident_join(here, one, sctlr, frame).
+    ".global resident_join",
+    "resident_join:",
+    "str x1, [x0]",
+    "2: mov sp, x3",
     "dsb sy",
     "tlbi alle2",
     "tlbi alle1",
@@ -215,5 +221,5 @@ global_asm!(
     "isb",
     "msr sctlr_el2, x2",
     "isb",
-    "b resident_return",
+    "b resident_wait",
 );

@@ -76,6 +76,7 @@ impl Boot {
                 timeout: Some(TIMEOUT),
                 count_exceptions: false,
                 resets: 0,
+                second: None,
             },
         }
     }

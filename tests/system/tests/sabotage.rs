@@ -31,7 +31,7 @@ fn without_the_check_there_is_no_post_mortem_and_the_read_succeeds() {
 fn what_cannot_be_sabotaged_is_an_error() {
     let unknown = attack("run", Some("rumkv"), &["--sabotage", "nosuch"]);
     assert_eq!(unknown.code, Some(1), "{unknown:?}");
-    assert!(unknown.err.contains("`nosuch`; there is: stage2"), "{unknown:?}");
+    assert!(unknown.err.contains("`nosuch`; there is: sgi, stage2"), "{unknown:?}");
     let none = attack("build", None, &["--sabotage", "stage2"]);
     assert_eq!(none.code, Some(1), "{none:?}");
     assert!(none.err.contains("no RumKV"), "{none:?}");

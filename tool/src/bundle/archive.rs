@@ -21,6 +21,19 @@ pub struct Member {
     pub contents: Vec<u8>,
 }
 
+impl Member {
+    /// A member without a version.
+    pub fn new(name: &str, contents: Vec<u8>) -> Self {
+        Self { name: name.to_owned(), version: 0, contents }
+    }
+}
+
+/// Bytes of an archive of `members` alone, its end included.
+pub fn length(members: &[Member]) -> u64 {
+    let one = |m: &Member| (BLOCK + m.contents.len().next_multiple_of(BLOCK)) as u64;
+    members.iter().map(one).sum::<u64>() + 2 * BLOCK as u64
+}
+
 /// A bundle before it is signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Archive {

@@ -124,6 +124,29 @@ pub fn members(cell: &Cell, default: &Path, images: Vec<Member>) -> Result<Vec<M
     }
 }
 
+/// The files of all cells, sorted by name. The Rumpk cells of a machine share one `/Boot`, because
+/// it is a range of the bundle: a name means the same in all of them.
+///
+/// # Errors
+/// Two files of one name with different contents.
+pub fn merged(all: Vec<Member>) -> Result<Vec<Member>, Reports> {
+    let mut out: BTreeMap<String, Member> = BTreeMap::new();
+    for member in all {
+        match out.get(&member.name) {
+            Some(other) if *other != member => {
+                return Err(Report::new(format!("/{} differs between two cells", member.name))
+                    .help("the cells of a machine share /Boot; give one of the files another name")
+                    .into());
+            }
+            Some(_) => {}
+            None => {
+                out.insert(member.name.clone(), member);
+            }
+        }
+    }
+    Ok(out.into_values().collect())
+}
+
 /// Files of `folder` and below. Links and special files would not be the same on every machine.
 fn walk(folder: &Path, prefix: &str, out: &mut BTreeMap<String, PathBuf>) -> Result<(), Reports> {
     let shown = folder.display();

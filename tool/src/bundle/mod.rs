@@ -3,7 +3,9 @@
 //! [`assemble`] goes from a checked profile to bytes, and lets the two crates that read those bytes
 //! at boot check them before anyone boots them.
 mod archive;
+pub mod arm64;
 mod boot;
+mod guest;
 mod key;
 pub mod manifest;
 mod place;
@@ -12,15 +14,14 @@ mod tree;
 
 use std::path::Path;
 
-use abi::boot::CELLS_NAME;
+use abi::boot::{CELLS_NAME, place as purpose, virt};
 
 pub use archive::{Archive, Member};
 pub use key::{DEVELOPMENT, Key};
 pub use table::Table;
 
 use crate::{
-    pack::Flat,
-    profile::{ImageRef, Profile},
+    profile::{ImageRef, Profile, model::Cell},
     report::{Report, Reports},
 };
 
@@ -108,67 +109,113 @@ fn draft(
     image: ReadImage,
     options: Options,
 ) -> Result<(Archive, Table), Reports> {
+    let mut members = Members(vec![Member::new(CELLS_NAME, Vec::new())]);
     let rumkv = match &profile.rumkv {
-        Some(named) => Some(place::rumkv(named, image)?),
+        Some(named) => {
+            let flat = place::rumkv(named, image)?;
+            Some((members.add("rumkv".into(), flat.bytes.clone()), flat))
+        }
         None => None,
     };
-    let kernel = place::kernel(&profile.cell().kernel, image)?;
-    let cell = profile.cell();
+    let mut cells = Vec::new();
+    let mut boot = Vec::new();
+    for (number, cell) in profile.cells.iter().enumerate() {
+        let own = match &cell.guest {
+            Some(guest) => guest::parts(cell, guest, number, &mut members)?,
+            None => rumpk(cell, number, image, options, (&mut members, &mut boot))?,
+        };
+        cells.push(own);
+    }
+    let first = members.0.len();
+    members.0.extend(boot::merged(boot)?);
+    let boot = (members.0.len() > first).then(|| table::Boot {
+        first,
+        last: members.0.len() - 1,
+        len: archive::length(&members.0[first..]),
+    });
+    if let Some(boot) = &boot {
+        let with_files = profile.cells.iter().filter(|c| c.guest.is_none());
+        Reports(with_files.filter_map(|c| place::archive(c, boot.len)).collect()).or(())?;
+    }
+    let table = Table::new(profile, rumkv.as_ref().map(|(n, f)| (*n, f)), &cells, boot.as_ref());
+    members.0[0].contents = table.encode();
+    Ok((Archive { version: options.version, members: members.0 }, table))
+}
+
+/// Members of the bundle so far.
+struct Members(Vec<Member>);
+
+impl Members {
+    /// Adds one; its number in the index.
+    fn add(&mut self, name: String, contents: Vec<u8>) -> usize {
+        self.0.push(Member { name, version: 0, contents });
+        self.0.len() - 1
+    }
+}
+
+/// What of a cell lies where: physical address, bytes, member of the index.
+#[derive(Clone, Copy, Debug)]
+struct Load {
+    member: usize,
+    at: u64,
+    len: u64,
+}
+
+/// A cell as the table needs it.
+#[derive(Debug)]
+struct Parts {
+    /// Address of the first instruction and what is in `x0` there, as the cell sees them.
+    entry: u64,
+    argument: u64,
+    /// `CELL_FLAT` for a foreign kernel.
+    flags: u64,
+    /// What is loaded.
+    loads: Vec<Load>,
+    /// Device tree and manifest of a Rumpk cell: what for, physical address, bytes.
+    places: Vec<(u32, u64, u64)>,
+}
+
+/// The parts of a Rumpk cell. Its files go to `boot`.
+fn rumpk(
+    cell: &Cell,
+    number: usize,
+    image: ReadImage,
+    options: Options,
+    (members, boot): (&mut Members, &mut Vec<Member>),
+) -> Result<Parts, Reports> {
+    let Some(named) = &cell.kernel else {
+        return Err(Report::new(format!("cell {number} has no kernel")).into());
+    };
+    let kernel = place::kernel(named, image)?;
     let mut plan = manifest::plan(cell);
     let packed = boot::images(cell, &mut plan, image)?;
-    let boot = boot::members(cell, options.boot, packed)?;
-    let fdt = tree::build(cell)
+    boot.extend(boot::members(cell, options.boot, packed)?);
+    let fdt = tree::build(cell, None)
         .map_err(|e| Report::new(format!("the device tree cannot be built: {e}")))?;
-    let secret = boot::secret(cell)?;
-    let parts = Parts { rumkv, kernel, fdt, manifest: plan.encode(), secret, boot };
-    place::fits(&parts, cell)?;
-    Ok(parts.draft(profile, options.version))
-}
-
-/// What goes into a bundle.
-struct Parts {
-    rumkv: Option<Flat>,
-    kernel: Flat,
-    fdt: Vec<u8>,
-    manifest: Vec<u8>,
-    /// For one service alone.
-    secret: Option<Vec<u8>>,
-    boot: Vec<Member>,
-}
-
-impl Parts {
-    fn draft(self, profile: &Profile, version: u32) -> (Archive, Table) {
-        let member =
-            |name: &str, contents: Vec<u8>| Member { name: name.to_owned(), version: 0, contents };
-        let mut members = vec![member(CELLS_NAME, Vec::new())];
-        let mut numbers = [0; 4];
-        let mut push = |which: usize, name: &str, contents: Vec<u8>| {
-            numbers[which] = members.len();
-            members.push(member(name, contents));
-        };
-        if let Some(rumkv) = &self.rumkv {
-            push(0, "rumkv", rumkv.bytes.clone());
-        }
-        push(1, "cell0/kernel", self.kernel.bytes.clone());
-        push(2, "cell0/fdt", self.fdt.clone());
-        push(3, "cell0/manifest", self.manifest.clone());
-        let secret = self.secret.map(|contents| {
-            members.push(member("cell0/secret", contents));
-            members.len() - 1
-        });
-        let first = members.len();
-        members.extend(self.boot);
-        let images = table::Images {
-            rumkv: self.rumkv.as_ref(),
-            kernel: &self.kernel,
-            fdt_len: self.fdt.len() as u64,
-            manifest_len: self.manifest.len() as u64,
-            numbers,
-            secret,
-            boot: (members.len() > first).then(|| (first, members.len() - 1)),
-        };
-        let table = Table::new(profile, &images);
-        members[0].contents = table.encode();
-        (Archive { version, members }, table)
+    let manifest = plan.encode();
+    place::fits(cell, fdt.len(), manifest.len())?;
+    let mut parts = Parts {
+        entry: kernel.entry_paddr,
+        argument: virt::HANDOFF,
+        flags: 0,
+        loads: Vec::new(),
+        places: Vec::new(),
+    };
+    for (what, at, contents) in
+        [(purpose::FDT, virt::FDT, &fdt), (purpose::MANIFEST, virt::MANIFEST, &manifest)]
+    {
+        parts.places.push((what, cell.physical(at), contents.len() as u64));
     }
+    let lens = (fdt.len() as u64, manifest.len() as u64);
+    let mut load = |name: &str, contents, at, len| {
+        let member = members.add(format!("cell{number}/{name}"), contents);
+        parts.loads.push(Load { member, at: cell.physical(at), len });
+    };
+    load("kernel", kernel.bytes, kernel.base_paddr, kernel.mem_len);
+    load("fdt", fdt, virt::FDT, lens.0);
+    load("manifest", manifest, virt::MANIFEST, lens.1);
+    if let Some(secret) = boot::secret(cell)? {
+        load("secret", secret, virt::SECRET, virt::SECRET_LEN);
+    }
+    Ok(parts)
 }

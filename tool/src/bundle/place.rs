@@ -1,7 +1,7 @@
 //! Whether RumKV, kernel and tables fit the places that `abi::boot::virt` gives them.
 use abi::boot::virt;
 
-use super::{Parts, ReadImage};
+use super::ReadImage;
 use crate::{
     pack::{self, Flat},
     profile::{ImageRef, model::Cell},
@@ -43,21 +43,25 @@ fn flat(
     Ok(flat)
 }
 
-/// Whether tables and archive fit.
-pub fn fits(parts: &Parts, cell: &Cell) -> Result<(), Reports> {
+fn room(cell: &Cell, what: &str, len: u64, most: u64) -> Option<Report> {
+    (len > most).then(|| {
+        Report::new(format!("the {what} of cell `{}` takes {len} bytes", cell.name.value))
+            .at(&cell.name.at, "this cell")
+            .help(format!("its place has {most}"))
+    })
+}
+
+/// Whether device tree and manifest fit.
+pub fn fits(cell: &Cell, fdt: usize, manifest: usize) -> Result<(), Reports> {
     let mut out = Reports::default();
-    let room = |what: &str, len: usize, most: u64| {
-        (len as u64 > most).then(|| {
-            Report::new(format!("the {what} of cell `{}` takes {len} bytes", cell.name.value))
-                .at(&cell.name.at, "this cell")
-                .help(format!("its place has {most}"))
-        })
-    };
-    out.0.extend(room("device tree", parts.fdt.len(), virt::MANIFEST - virt::FDT));
-    out.0.extend(room("manifest", parts.manifest.len(), virt::MEMMAP - virt::MANIFEST));
-    let archive = 1024 + parts.boot.iter().map(|m| 1024 + m.contents.len()).sum::<usize>();
-    let ram_end = cell.ram.first().map_or(0, |r| r.at.value + r.len.value);
-    // Half of the RAM behind the kernel must be left for the fibers.
-    out.0.extend(room("files under /Boot", archive, ram_end.saturating_sub(virt::ARCHIVE) / 2));
+    out.0.extend(room(cell, "device tree", fdt as u64, virt::MANIFEST - virt::FDT));
+    out.0.extend(room(cell, "manifest", manifest as u64, virt::MEMMAP - virt::MANIFEST));
     out.or(())
+}
+
+/// Whether the files under `/Boot` fit: half of the RAM behind the kernel must be left for the
+/// fibers.
+pub fn archive(cell: &Cell, len: u64) -> Option<Report> {
+    let ram_end = cell.seen() + cell.ram.first().map_or(0, |r| r.len.value);
+    room(cell, "files under /Boot", len, ram_end.saturating_sub(virt::ARCHIVE) / 2)
 }

@@ -1,24 +1,19 @@
 //! The cell table: what nexus-boot loads and RumKV builds.
-use abi::boot::{CELLS_MAGIC, CELLS_VERSION, CellRecord, CellsHeader, cell, place, virt};
+use abi::boot::{CELLS_MAGIC, CELLS_VERSION, CellRecord, CellsHeader, cell, virt};
 
-use crate::{pack::Flat, profile::Profile};
+use super::{Load, Parts};
+use crate::pack::Flat;
+use crate::profile::{Profile, board::SECOND_UART, model::Cell};
 
-/// What the table needs to know besides the profile.
-pub struct Images<'a> {
-    /// RumKV, where there is one.
-    pub rumkv: Option<&'a Flat>,
-    /// Kernel of cell 0.
-    pub kernel: &'a Flat,
-    /// Bytes of the device tree.
-    pub fdt_len: u64,
-    /// Bytes of the cell manifest.
-    pub manifest_len: u64,
-    /// Numbers in the index of RumKV, kernel, device tree and manifest.
-    pub numbers: [usize; 4],
-    /// Number of the secret, if the cell has one.
-    pub secret: Option<usize>,
-    /// Numbers of the first and last member of `Boot/`.
-    pub boot: Option<(usize, usize)>,
+/// The members that every Rumpk cell finds under `/Boot`.
+#[derive(Debug)]
+pub struct Boot {
+    /// Number of the first in the index.
+    pub first: usize,
+    /// Number of the last.
+    pub last: usize,
+    /// Bytes of an archive of them.
+    pub len: u64,
 }
 
 /// A cell table before it is bytes.
@@ -31,21 +26,36 @@ pub struct Table {
 }
 
 impl Table {
-    /// The table of `profile`.
-    pub fn new(profile: &Profile, images: &Images) -> Self {
+    /// The table of `profile`; `rumkv`: its number in the index and itself.
+    pub(super) fn new(
+        profile: &Profile,
+        rumkv: Option<(usize, &Flat)>,
+        cells: &[Parts],
+        boot: Option<&Boot>,
+    ) -> Self {
         let mut records = machine(profile);
-        records.extend(cell_zero(profile, images));
-        records.extend(loads(profile, images));
-        let (entry, handoff) = match images.rumkv {
-            Some(rumkv) => (rumkv.entry_paddr, virt::RUMKV_HANDOFF),
-            None => (images.kernel.entry_paddr, virt::HANDOFF),
+        for (number, (cell, parts)) in (0..).zip(profile.cells().iter().zip(cells)) {
+            let own = of_cell(cell, parts).into_iter();
+            records.extend(own.map(|r| CellRecord { cell: number, ..r }));
+        }
+        if let Some((n, flat)) = rumkv {
+            records.push(record(cell::LOAD, n as u32, flat.base_paddr, 0, flat.mem_len));
+        }
+        for (number, (cell, parts)) in (0..).zip(profile.cells().iter().zip(cells)) {
+            let own = loads(cell, parts, boot, number == 0).into_iter();
+            records.extend(own.map(|r| CellRecord { cell: number, ..r }));
+        }
+        let (entry, handoff) = match (rumkv, cells.first()) {
+            (Some((_, flat)), _) => (flat.entry_paddr, virt::RUMKV_HANDOFF),
+            (None, Some(zero)) => (zero.entry, zero.argument),
+            (None, None) => (0, 0),
         };
         let header = CellsHeader {
             magic: CELLS_MAGIC,
             version: CELLS_VERSION,
-            cells: 1,
+            cells: cells.len() as u16,
             count: records.len() as u32,
-            rumkv: images.rumkv.is_some().into(),
+            rumkv: rumkv.is_some().into(),
             entry,
             handoff,
         };
@@ -68,7 +78,8 @@ fn record(kind: u16, arg: u32, a: u64, b: u64, c: u64) -> CellRecord {
 fn machine(profile: &Profile) -> Vec<CellRecord> {
     let machine = profile.machine();
     let mut out = vec![record(cell::MACHINE_RAM, 0, machine.board.ram, 0, machine.ram)];
-    for (device, class) in machine.board.assignable() {
+    let there = |at| at != SECOND_UART || profile.consoles() > 1;
+    for (device, class) in machine.board.assignable().filter(|(d, _)| there(d.at)) {
         out.push(record(cell::MACHINE_DEVICE, class, device.at, 0, device.len));
     }
     out.push(record(cell::INTERRUPT_CONTROLLER, 0, virt::GICD, virt::GICR, 3));
@@ -81,44 +92,39 @@ fn machine(profile: &Profile) -> Vec<CellRecord> {
     out
 }
 
-fn cell_zero(profile: &Profile, images: &Images) -> Vec<CellRecord> {
-    let zero = profile.cell();
+fn of_cell(owner: &Cell, parts: &Parts) -> Vec<CellRecord> {
     let mut out =
-        vec![record(cell::CELL, zero.pledge(), images.kernel.entry_paddr, virt::HANDOFF, 0)];
-    out.extend(zero.cores.iter().map(|core| record(cell::CORE, 0, core.value, 0, 0)));
-    for ram in &zero.ram {
-        out.push(record(cell::RAM, 0, ram.at.value, ram.at.value, ram.len.value));
+        vec![record(cell::CELL, owner.pledge(), parts.entry, parts.argument, parts.flags)];
+    out.extend(owner.cores.iter().map(|core| record(cell::CORE, 0, core.value, 0, 0)));
+    for (n, ram) in owner.ram.iter().enumerate() {
+        let seen = if n == 0 { owner.seen() } else { ram.at.value };
+        out.push(record(cell::RAM, 0, seen, ram.at.value, ram.len.value));
     }
-    for device in &zero.devices {
+    for device in &owner.devices {
         let (at, class) = (device.at.value, device.class.value);
         out.push(record(cell::DEVICE, class, at, at, device.len.value));
         if let Some(irq) = &device.irq {
             out.push(record(cell::IRQ, class, irq.value.into(), 0, 0));
         }
     }
-    out.push(record(cell::BEB, 0, virt::BEB, 0, virt::BEB_LEN));
-    out.push(record(cell::PLACE, place::FDT, virt::FDT, 0, images.fdt_len));
-    out.push(record(cell::PLACE, place::MANIFEST, virt::MANIFEST, 0, images.manifest_len));
+    if owner.guest.is_none() {
+        out.push(record(cell::BEB, 0, owner.physical(virt::BEB), 0, virt::BEB_LEN));
+    }
+    let placed = parts.places.iter();
+    out.extend(placed.map(|&(what, at, len)| record(cell::PLACE, what, at, 0, len)));
     out
 }
 
-fn loads(profile: &Profile, images: &Images) -> Vec<CellRecord> {
-    let [rumkv, kernel, fdt, manifest] = images.numbers.map(|n| n as u32);
-    let mut out = Vec::new();
-    if let Some(flat) = images.rumkv {
-        out.push(record(cell::LOAD, rumkv, flat.base_paddr, 0, flat.mem_len));
-    }
-    let loaded = images.kernel;
-    out.push(record(cell::LOAD, kernel, loaded.base_paddr, 0, loaded.mem_len));
-    out.push(record(cell::LOAD, fdt, virt::FDT, 0, images.fdt_len));
-    out.push(record(cell::LOAD, manifest, virt::MANIFEST, 0, images.manifest_len));
-    if let Some(secret) = images.secret {
-        out.push(record(cell::LOAD, secret as u32, virt::SECRET, 0, virt::SECRET_LEN));
-    }
-    if let Some((first, last)) = images.boot {
-        let most =
-            profile.cell().ram.first().map_or(0, |r| r.at.value + r.len.value) - virt::ARCHIVE;
-        out.push(record(cell::ARCHIVE, first as u32, virt::ARCHIVE, last as u64, most));
+/// What is loaded for a cell; the archive of cell 0 may be exchanged for another one, and gets all
+/// the room there is.
+fn loads(owner: &Cell, parts: &Parts, boot: Option<&Boot>, zero: bool) -> Vec<CellRecord> {
+    let load = |l: &Load| record(cell::LOAD, l.member as u32, l.at, 0, l.len);
+    let mut out: Vec<CellRecord> = parts.loads.iter().map(load).collect();
+    if let (Some(boot), None) = (boot, &owner.guest) {
+        let ram_end = owner.ram.first().map_or(0, |r| r.at.value + r.len.value);
+        let at = owner.physical(virt::ARCHIVE);
+        let most = if zero { ram_end - at } else { boot.len };
+        out.push(record(cell::ARCHIVE, boot.first as u32, at, boot.last as u64, most));
     }
     out
 }

@@ -5,6 +5,8 @@
 use abi::{boot::virt, pledge::hard};
 use vm_fdt::{Error, FdtWriter};
 
+use super::guest::Chosen;
+use crate::profile::board::SECOND_UART;
 use crate::profile::model::{Cell, Device};
 
 const GIC: u32 = 1;
@@ -24,7 +26,7 @@ const TIMER_PPIS: [u32; 4] = [29, 30, virt::VTIMER_INTID, 26];
 ///
 /// # Errors
 /// What `vm-fdt` refuses: a name with bytes that the format does not have.
-pub fn build(cell: &Cell) -> Result<Vec<u8>, Error> {
+pub fn build(cell: &Cell, guest: Option<&Chosen>) -> Result<Vec<u8>, Error> {
     let mut fdt = FdtWriter::new()?;
     let root = fdt.begin_node("")?;
     fdt.property_string("compatible", "linux,dummy-virt")?;
@@ -32,17 +34,18 @@ pub fn build(cell: &Cell) -> Result<Vec<u8>, Error> {
     fdt.property_u32("#address-cells", 2)?;
     fdt.property_u32("#size-cells", 2)?;
     fdt.property_u32("interrupt-parent", GIC)?;
-    chosen(&mut fdt, cell)?;
+    chosen(&mut fdt, cell, guest)?;
     cpus(&mut fdt, cell)?;
-    for ram in &cell.ram {
-        let node = fdt.begin_node(&format!("memory@{:x}", ram.at.value))?;
+    for (n, ram) in cell.ram.iter().enumerate() {
+        let at = if n == 0 { cell.seen() } else { ram.at.value };
+        let node = fdt.begin_node(&format!("memory@{at:x}"))?;
         fdt.property_string("device_type", "memory")?;
-        fdt.property_array_u64("reg", &[ram.at.value, ram.len.value])?;
+        fdt.property_array_u64("reg", &[at, ram.len.value])?;
         fdt.end_node(node)?;
     }
     psci(&mut fdt)?;
     timer(&mut fdt)?;
-    interrupt_controller(&mut fdt, cell.cores.len() as u64)?;
+    interrupt_controller(&mut fdt, cell)?;
     for device in &cell.devices {
         window(&mut fdt, device)?;
     }
@@ -59,15 +62,22 @@ fn is_uart(device: &Device) -> bool {
 
 fn node_name(device: &Device) -> String {
     let kind = match device.at.value {
-        virt::UART => "pl011",
+        virt::UART | SECOND_UART => "pl011",
         virt::RTC => "pl031",
         _ => "pl061",
     };
     format!("{kind}@{:x}", device.at.value)
 }
 
-fn chosen(fdt: &mut FdtWriter, cell: &Cell) -> Result<(), Error> {
+fn chosen(fdt: &mut FdtWriter, cell: &Cell, guest: Option<&Chosen>) -> Result<(), Error> {
     let node = fdt.begin_node("chosen")?;
+    if let Some(guest) = guest {
+        fdt.property_string("bootargs", &guest.args)?;
+        if let Some((start, end)) = guest.initrd {
+            fdt.property_u64("linux,initrd-start", start)?;
+            fdt.property_u64("linux,initrd-end", end)?;
+        }
+    }
     if let Some(uart) = cell.devices.iter().find(|d| is_uart(d)) {
         fdt.property_string("stdout-path", &format!("/{}", node_name(uart)))?;
     }
@@ -107,13 +117,18 @@ fn timer(fdt: &mut FdtWriter) -> Result<(), Error> {
     fdt.end_node(node)
 }
 
-fn interrupt_controller(fdt: &mut FdtWriter, cores: u64) -> Result<(), Error> {
+/// A region for each redistributor: the cores of a cell need not stand beside each other.
+fn interrupt_controller(fdt: &mut FdtWriter, cell: &Cell) -> Result<(), Error> {
     let node = fdt.begin_node(&format!("intc@{:x}", virt::GICD))?;
     fdt.property_string("compatible", "arm,gic-v3")?;
     fdt.property_u32("#interrupt-cells", 3)?;
     fdt.property_u32("#address-cells", 0)?;
     fdt.property_null("interrupt-controller")?;
-    let frames = [virt::GICD, virt::GICD_LEN, virt::GICR, virt::GICR_STRIDE * cores];
+    fdt.property_u32("#redistributor-regions", cell.cores.len() as u32)?;
+    let mut frames = vec![virt::GICD, virt::GICD_LEN];
+    for core in &cell.cores {
+        frames.extend([virt::GICR + virt::GICR_STRIDE * core.value, virt::GICR_STRIDE]);
+    }
     fdt.property_array_u64("reg", &frames)?;
     fdt.property_phandle(GIC)?;
     fdt.end_node(node)
@@ -122,7 +137,7 @@ fn interrupt_controller(fdt: &mut FdtWriter, cores: u64) -> Result<(), Error> {
 fn window(fdt: &mut FdtWriter, device: &Device) -> Result<(), Error> {
     let node = fdt.begin_node(&node_name(device))?;
     let kind = match device.at.value {
-        virt::UART => "arm,pl011",
+        virt::UART | SECOND_UART => "arm,pl011",
         virt::RTC => "arm,pl031",
         _ => "arm,pl061",
     };

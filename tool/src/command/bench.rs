@@ -77,6 +77,7 @@ fn measure(ws: &Workspace, path: &Path, name: &str, signing: &Signing) -> Result
         timeout: Some(TIMEOUT),
         count_exceptions: name.starts_with("idle-"),
         resets: 0,
+        second: None,
     })?;
     let wanted = if name.ends_with("-dies") { code::DEAD_CELL } else { code::OK };
     if outcome.exit.code == wanted {

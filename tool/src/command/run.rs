@@ -8,7 +8,8 @@ use super::{assemble, signing};
 use crate::assembly::{self, profile_path};
 use crate::cli::Run;
 use crate::failure::{Context, Failure};
-use crate::machine::{self, Input, Options};
+use crate::machine::screen::{Named, Screen};
+use crate::machine::{self, Input, Options, Second};
 use crate::symbol;
 use crate::workspace::Workspace;
 
@@ -39,16 +40,25 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         }
     }
     let terminal = std::io::stdin().is_terminal();
+    let screen = Screen::new(Box::new(std::io::stdout()));
+    let second: Box<dyn std::io::Write + Send> = if terminal {
+        Box::new(screen.view(1))
+    } else {
+        let name = built.profile.cells().iter().find(|c| c.second_console());
+        let name = name.map_or("second", |c| c.name.value.as_str());
+        Box::new(Named::new(name, Box::new(std::io::stdout())))
+    };
     let outcome = machine::boot(Options {
         board,
         loader: built.loader,
         bundle: built.bundle,
         rumkv: built.profile.rumkv().is_some(),
-        input: if terminal { Input::Terminal } else { Input::Standard },
-        output: Box::new(std::io::stdout()),
+        input: if terminal { Input::Terminal(screen.clone()) } else { Input::Standard },
+        output: Box::new(screen.view(0)),
         timeout: a.timeout.map(Duration::from_secs),
         count_exceptions: false,
         resets: 0,
+        second: Some(Second { script: None, output: second }),
     })?;
     let exit = outcome.exit;
     if let Some(file) = &a.audit {

@@ -12,6 +12,8 @@ pub struct Board {
     pub ram: u64,
     /// Cores.
     pub cores: u64,
+    /// Consoles: 1 or 2.
+    pub consoles: u64,
     /// One instruction is one nanosecond of guest time, nothing random, no host clock.
     pub counted: bool,
     /// Waits for gdb on this port before the first instruction.
@@ -26,6 +28,7 @@ impl Default for Board {
             cpu: "max".into(),
             ram: abi::boot::virt::RAM_LEN,
             cores: 1,
+            consoles: 1,
             counted: false,
             gdb: None,
             extra: Vec::new(),
@@ -35,9 +38,10 @@ impl Default for Board {
 
 /// Arguments for a machine that runs `kernel` with `initrd`. QEMU finds the control channel (QMP) at
 /// its descriptor 0 and the console's bytes at its descriptor 1: sockets that exist nowhere else, so
-/// nothing is left in a file system.
+/// nothing is left in a file system. For the second console it connects to the abstract socket
+/// `second`.
 #[must_use]
-pub fn arguments(board: &Board, kernel: &str, initrd: &str) -> Vec<String> {
+pub fn arguments(board: &Board, kernel: &str, initrd: &str, second: Option<&str>) -> Vec<String> {
     let mut machine = String::from(MACHINE);
     if board.counted {
         // Otherwise the device tree carries fresh random seeds.
@@ -64,6 +68,10 @@ pub fn arguments(board: &Board, kernel: &str, initrd: &str) -> Vec<String> {
     .into_iter()
     .map(String::from)
     .collect();
+    if let Some(socket) = second {
+        let socket = format!("socket,id=second,path={socket},abstract=on");
+        out.extend(["-chardev".into(), socket, "-serial".into(), "chardev:second".into()]);
+    }
     out.extend(["-nodefaults".into(), "-no-user-config".into()]);
     // Always one instruction per ns: energy is processor time, and on a shared host the time that the host's other work
     // takes would be charged to fibers and end them. Sleeping takes real time, unless figures are wanted.

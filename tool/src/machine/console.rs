@@ -10,6 +10,7 @@ use rustix::termios::{OptionalActions, OutputModes, Termios, tcgetattr, tcsetatt
 
 use super::escape::{Escape, HELP, Key};
 use super::qmp::Happening;
+use super::screen::Screen;
 
 /// End of transmission: Ctrl-D.
 const EOT: u8 = 0x04;
@@ -70,8 +71,13 @@ pub fn feed(mut socket: UnixStream, mut input: Box<dyn Read + Send>, first: &Rec
     let _ = socket.write_all(end);
 }
 
-/// Passes keys of a terminal on, but for those behind Ctrl-A.
-pub fn type_keys(mut socket: UnixStream, mut input: impl Read, to: &Sender<Happening>) {
+/// Passes keys of a terminal on to the console that `screen` shows, but for those behind Ctrl-A.
+pub fn type_keys(
+    mut sockets: Vec<UnixStream>,
+    screen: &Screen,
+    mut input: impl Read,
+    to: &Sender<Happening>,
+) {
     let mut escape = Escape::default();
     let mut buffer = [0; 256];
     while let Ok(n) = input.read(&mut buffer) {
@@ -80,8 +86,16 @@ pub fn type_keys(mut socket: UnixStream, mut input: impl Read, to: &Sender<Happe
         }
         for &byte in &buffer[..n] {
             match escape.key(byte) {
-                Key::Byte(b) if socket.write_all(&[b]).is_err() => return,
-                Key::Byte(_) | Key::Nothing => {}
+                Key::Byte(b) => {
+                    let shown = sockets.get_mut(screen.front());
+                    if shown.is_some_and(|socket| socket.write_all(&[b]).is_err()) {
+                        return;
+                    }
+                }
+                Key::Switch if sockets.len() > 1 => {
+                    let _ = screen.switch();
+                }
+                Key::Switch | Key::Nothing => {}
                 Key::Help => eprint!("{HELP}"),
                 Key::Leave => {
                     let _ = to.send(Happening::Leave);

@@ -14,6 +14,8 @@ pub enum Key {
     Leave,
     /// Show the keys.
     Help,
+    /// The other console.
+    Switch,
 }
 
 /// Remembers whether the prefix was typed.
@@ -33,12 +35,12 @@ impl Escape {
         match byte {
             b'x' => Key::Leave,
             PREFIX | b'a' => Key::Byte(PREFIX),
-            b'h' | b'?' | b'c' => Key::Help,
+            b'h' | b'?' => Key::Help,
+            b'c' => Key::Switch,
             _ => Key::Nothing,
         }
     }
 }
 
 /// What Ctrl-A h prints.
-pub const HELP: &str =
-    "\r\nCtrl-A x  leave the machine\r\nCtrl-A a  send Ctrl-A\r\nCtrl-A h  this help\r\n";
+pub const HELP: &str = "\r\nCtrl-A x  leave the machine\r\nCtrl-A a  send Ctrl-A\r\nCtrl-A c  the other console\r\nCtrl-A h  this help\r\n";

@@ -8,15 +8,18 @@ pub mod console;
 pub mod escape;
 pub mod exceptions;
 pub mod qmp;
+pub mod screen;
 pub mod verdict;
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::Shutdown;
 use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::unix::net::UnixStream;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
 use std::os::unix::process::CommandExt;
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -30,18 +33,28 @@ use crate::failure::{Context, Failure, code};
 use arguments::{Board, arguments};
 use exceptions::Exceptions;
 use qmp::{Control, Happening};
-use verdict::{BootError, Verdict, judge, post_mortem};
+use screen::Screen;
+use verdict::{BootError, Verdict, judge, post_mortems};
 
 /// Where the console's bytes come from and go to.
 pub enum Input {
-    /// This process's terminal: keys, with Ctrl-A; signals end the machine.
-    Terminal,
+    /// This process's terminal: keys, with Ctrl-A, go to the console that the screen shows; signals
+    /// end the machine.
+    Terminal(Screen),
     /// This process's standard input, then Ctrl-D; signals end the machine.
     Standard,
     /// These bytes, then Ctrl-D.
     Script(Vec<u8>),
     /// Nothing, not even Ctrl-D.
     None,
+}
+
+/// What the second console is given and gives, besides the keys of a terminal.
+pub struct Second {
+    /// Typed into it, and nothing after.
+    pub script: Option<Vec<u8>>,
+    /// Where its output also goes.
+    pub output: Box<dyn Write + Send>,
 }
 
 /// What to boot and how.
@@ -64,6 +77,8 @@ pub struct Options {
     pub count_exceptions: bool,
     /// How often a machine that stopped is reset, as a watchdog would: it boots again, and RAM keeps what was in it.
     pub resets: u32,
+    /// The second console, if the board has two and somebody wants it.
+    pub second: Option<Second>,
 }
 
 /// How QEMU's run ended.
@@ -86,6 +101,10 @@ pub enum End {
 pub struct Outcome {
     /// Everything the console printed.
     pub transcript: Vec<u8>,
+    /// Everything the second console printed.
+    pub second: Vec<u8>,
+    /// RumKV's post-mortem of each cell that ended.
+    pub cells: Vec<PostMortem>,
     /// The Boot Error Buffer of cell 0.
     pub beb: Option<BootError>,
     /// RumKV's post-mortem of cell 0.
@@ -101,6 +120,12 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// The second console's transcript as text.
+    #[must_use]
+    pub fn second_text(&self) -> String {
+        String::from_utf8_lossy(&self.second).into_owned()
+    }
+
     /// The transcript as text, for tests and figures.
     #[must_use]
     pub fn text(&self) -> String {
@@ -122,11 +147,11 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
         _ => Ends::default(),
     };
     let log = machine.log.take();
-    let (transcript, complaint) = machine.finish();
+    let (transcript, second, complaint) = machine.finish();
     let log = log.map(whole).transpose()?;
     let exceptions = log.map(|log| Exceptions::count(&String::from_utf8_lossy(&log)));
     let mut exit = match end {
-        End::Stopped => judge(memory.beb.as_ref(), memory.post.as_ref(), rumkv),
+        End::Stopped => judge(memory.beb.as_ref(), &memory.cells, rumkv),
         End::TimedOut => hung(&memory),
         End::Left => plain(code::INTERRUPTED, "left before the machine switched itself off"),
         End::OutputClosed => plain(code::ERROR, "standard output was closed"),
@@ -135,8 +160,9 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
     if end == End::Died && !complaint.is_empty() {
         exit.text = format!("{}: {}", exit.text, complaint.trim_end());
     }
-    let Ends { beb, post: post_mortem, audit, .. } = memory;
-    Ok(Outcome { transcript, beb, post_mortem, audit, exceptions, end, exit })
+    let Ends { beb, cells, audit, .. } = memory;
+    let post_mortem = cells.iter().find(|p| p.cell == 0).copied();
+    Ok(Outcome { transcript, second, cells, beb, post_mortem, audit, exceptions, end, exit })
 }
 
 fn plain(code: u8, text: &str) -> Verdict {
@@ -154,7 +180,7 @@ fn hung(memory: &Ends) -> Verdict {
 #[derive(Default)]
 struct Ends {
     beb: Option<BootError>,
-    post: Option<PostMortem>,
+    cells: Vec<PostMortem>,
     audit: Option<Vec<u8>>,
     /// Of a machine that had to be stopped.
     pc: Option<u64>,
@@ -165,10 +191,10 @@ struct Machine {
     control: Control,
     deadline: Option<Instant>,
     resets: u32,
-    listener: Option<JoinHandle<Vec<u8>>>,
+    listeners: Vec<JoinHandle<Vec<u8>>>,
     complaints: Option<JoinHandle<String>>,
-    /// Our end of the console, to be shut when the machine is gone, so that a feeder ends.
-    console: UnixStream,
+    /// Our ends of the consoles, to be shut when the machine is gone, so that a feeder ends.
+    consoles: Vec<UnixStream>,
     /// QEMU's log of exceptions.
     log: Option<File>,
     signals: Option<signal_hook::iterator::Handle>,
@@ -182,7 +208,12 @@ impl Machine {
         let bundle = anonymous("bundle", &options.bundle)?;
         let (control, control_far) = UnixStream::pair().context(|| "make a socket".into())?;
         let (console, console_far) = UnixStream::pair().context(|| "make a socket".into())?;
-        let mut arguments = arguments(&options.board, &path(&loader), &path(&bundle));
+        let second = match options.board.consoles {
+            2 => Some(Listening::new()?),
+            _ => None,
+        };
+        let name = second.as_ref().map(|s| s.name.as_str());
+        let mut arguments = arguments(&options.board, &path(&loader), &path(&bundle), name);
         let log = options.count_exceptions.then(|| anonymous("log", &[])).transpose()?;
         if let Some(log) = &log {
             arguments.extend(["-d".into(), "int".into(), "-D".into(), path(log)]);
@@ -191,7 +222,7 @@ impl Machine {
 
         let (tell, inbox) = channel();
         let signals = match options.input {
-            Input::Terminal | Input::Standard => Some(watch_signals(tell.clone())?),
+            Input::Terminal(_) | Input::Standard => Some(watch_signals(tell.clone())?),
             _ => None,
         };
         let reader = control.try_clone().context(|| "share a socket".into())?;
@@ -205,16 +236,19 @@ impl Machine {
                 text
             })
         });
-        let raw = matches!(options.input, Input::Terminal).then(console::Raw::enter).flatten();
-        let listener = connect(&console, options.input, options.output, &tell)?;
+        let mut consoles = vec![console];
+        consoles.extend(second.map(|s| s.accept(&mut child)).transpose()?.flatten());
+        let raw = matches!(options.input, Input::Terminal(_)).then(console::Raw::enter).flatten();
+        let output = (options.output, options.second);
+        let listeners = connect(&consoles, options.input, output, &tell)?;
         let mut machine = Self {
             child,
             control,
             deadline: options.timeout.map(|t| Instant::now() + t),
             resets: options.resets,
-            listener: Some(listener),
+            listeners,
             complaints,
-            console,
+            consoles,
             log,
             signals,
             _raw: raw,
@@ -280,7 +314,7 @@ impl Machine {
         let post = self.memory(virt::POST_MORTEM, abi::PAGE as u64)?;
         let ring = self.memory(virt::PROVCHAIN, virt::PROVCHAIN_LEN)?;
         let audit = Some(crate::audit::of_memory(&ring));
-        Ok(Ends { beb: BootError::decode(&beb), post: post_mortem(&post), audit, pc })
+        Ok(Ends { beb: BootError::decode(&beb), cells: post_mortems(&post), audit, pc })
     }
 
     /// Physical memory of the stopped machine.
@@ -291,8 +325,8 @@ impl Machine {
         whole(file)
     }
 
-    /// Ends QEMU; answers the transcript and what QEMU complained about.
-    fn finish(mut self) -> (Vec<u8>, String) {
+    /// Ends QEMU; answers the transcripts and what QEMU complained about.
+    fn finish(mut self) -> (Vec<u8>, Vec<u8>, String) {
         let _ = self.control.send("quit", &json!({}));
         let deadline = Instant::now() + Duration::from_secs(5);
         while Instant::now() < deadline && !matches!(self.child.try_wait(), Ok(Some(_))) {
@@ -301,10 +335,14 @@ impl Machine {
         let _ = self.child.kill();
         let _ = self.child.wait();
         // What QEMU wrote before it ended is still to be read; what we would write is lost.
-        let _ = self.console.shutdown(Shutdown::Write);
-        let transcript = self.listener.take().and_then(|t| t.join().ok()).unwrap_or_default();
+        for console in &self.consoles {
+            let _ = console.shutdown(Shutdown::Write);
+        }
+        let mut listeners = std::mem::take(&mut self.listeners).into_iter();
+        let mut next = || listeners.next().and_then(|t| t.join().ok()).unwrap_or_default();
+        let (transcript, second) = (next(), next());
         let complaints = self.complaints.take().and_then(|t| t.join().ok()).unwrap_or_default();
-        (transcript, complaints)
+        (transcript, second, complaints)
     }
 }
 
@@ -314,6 +352,46 @@ impl Drop for Machine {
         let _ = self.child.wait();
         if let Some(signals) = &self.signals {
             signals.close();
+        }
+    }
+}
+
+/// An abstract socket (unix(7)) that QEMU connects to: it exists in no file system.
+struct Listening {
+    name: String,
+    socket: UnixListener,
+}
+
+impl Listening {
+    fn new() -> Result<Self, Failure> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let name = format!("nexus-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
+        let make = || UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?);
+        let socket = make().context(|| "make a socket for the second console".into())?;
+        Ok(Self { name, socket })
+    }
+
+    /// QEMU's end; `None` if QEMU ended before it connected. Whoever else connects is sent away.
+    fn accept(self, child: &mut Child) -> Result<Option<UnixStream>, Failure> {
+        let what = || "wait for the second console".into();
+        self.socket.set_nonblocking(true).context(what)?;
+        loop {
+            match self.socket.accept() {
+                Ok((socket, _)) => {
+                    let peer = rustix::net::sockopt::socket_peercred(&socket).context(what)?;
+                    if peer.pid.as_raw_nonzero().get().cast_unsigned() == child.id() {
+                        socket.set_nonblocking(false).context(what)?;
+                        return Ok(Some(socket));
+                    }
+                }
+                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
+                    if matches!(child.try_wait(), Ok(Some(_))) {
+                        return Ok(None);
+                    }
+                    std::thread::sleep(Duration::from_millis(2));
+                }
+                Err(e) => return Err(e).context(what),
+            }
         }
     }
 }
@@ -334,35 +412,46 @@ fn spawn(arguments: &[String], control: UnixStream, console: UnixStream) -> Resu
         })
 }
 
-/// Starts the threads that move the console's bytes.
+/// Starts the threads that move the consoles' bytes.
 fn connect(
-    console: &UnixStream,
+    consoles: &[UnixStream],
     input: Input,
-    output: Box<dyn Write + Send>,
+    (output, second): (Box<dyn Write + Send>, Option<Second>),
     tell: &Sender<Happening>,
-) -> Result<JoinHandle<Vec<u8>>, Failure> {
-    let (first, heard) = channel();
-    let share = || console.try_clone().context(|| "share a socket".into());
-    let to_machine = share()?;
-    let from_machine = share()?;
+) -> Result<Vec<JoinHandle<Vec<u8>>>, Failure> {
+    let share = |s: &UnixStream| s.try_clone().context(|| "share a socket".into());
+    let (script, more) = second.map_or((None, None), |s| (s.script, Some(s.output)));
+    let mut outputs = vec![output, more.unwrap_or_else(|| Box::new(std::io::sink()))].into_iter();
+    let (mut listeners, mut heard) = (Vec::new(), Vec::new());
+    for console in consoles {
+        let (first, when) = channel();
+        heard.push(when);
+        let (socket, to) = (share(console)?, tell.clone());
+        let output = outputs.next().unwrap_or_else(|| Box::new(std::io::sink()));
+        let listen = move || console::listen(socket, output, &first, &to);
+        listeners.push(std::thread::spawn(listen));
+    }
+    if let (Some(bytes), Some(console), Some(heard)) = (script, consoles.get(1), heard.pop()) {
+        let (socket, script) = (share(console)?, Box::new(std::io::Cursor::new(bytes)));
+        std::thread::spawn(move || console::feed(socket, script, &heard));
+    }
     let to = tell.clone();
-    let listener = std::thread::spawn(move || console::listen(from_machine, output, &first, &to));
-    let to = tell.clone();
+    let mut feed = |input: Box<dyn Read + Send>| -> Result<(), Failure> {
+        let (socket, heard) = (share(&consoles[0])?, heard.remove(0));
+        std::thread::spawn(move || console::feed(socket, input, &heard));
+        Ok(())
+    };
     match input {
-        Input::Terminal => {
-            std::thread::spawn(move || console::type_keys(to_machine, std::io::stdin(), &to));
+        Input::Terminal(screen) => {
+            let sockets = consoles.iter().map(share).collect::<Result<_, _>>()?;
+            let keys = move || console::type_keys(sockets, &screen, std::io::stdin(), &to);
+            std::thread::spawn(keys);
         }
-        Input::Standard => {
-            let stdin = Box::new(std::io::stdin());
-            std::thread::spawn(move || console::feed(to_machine, stdin, &heard));
-        }
-        Input::Script(bytes) => {
-            let script = Box::new(std::io::Cursor::new(bytes));
-            std::thread::spawn(move || console::feed(to_machine, script, &heard));
-        }
+        Input::Standard => feed(Box::new(std::io::stdin()))?,
+        Input::Script(bytes) => feed(Box::new(std::io::Cursor::new(bytes)))?,
         Input::None => {}
     }
-    Ok(listener)
+    Ok(listeners)
 }
 
 fn watch_signals(to: Sender<Happening>) -> Result<signal_hook::iterator::Handle, Failure> {

@@ -33,10 +33,11 @@ impl BootError {
     }
 }
 
-/// Reads the post-mortem of cell 0; `None` while it runs, or without RumKV.
+/// Reads the post-mortems of the cells that ended; none without RumKV.
 #[must_use]
-pub fn post_mortem(page: &[u8]) -> Option<PostMortem> {
-    PostMortem::decode(page).filter(|p| p.magic == POST_MORTEM_MAGIC)
+pub fn post_mortems(page: &[u8]) -> Vec<PostMortem> {
+    let all = page.chunks_exact(PostMortem::SIZE).filter_map(PostMortem::decode);
+    all.filter(|p| p.magic == POST_MORTEM_MAGIC).collect()
 }
 
 /// Name of a cause.
@@ -65,13 +66,15 @@ impl Verdict {
 /// Judges a machine that stopped by itself.
 ///
 /// RumKV's word comes first, because a cell that it ended could not write its own buffer; and a
-/// cell that says OFF must, under RumKV, have been switched off by RumKV.
+/// cell that says OFF must, under RumKV, have been switched off by RumKV. Of several cells the first
+/// one's ill end comes before the others'; a reset that another cell asked for is its end.
 #[must_use]
-pub fn judge(boot: Option<&BootError>, post: Option<&PostMortem>, rumkv: bool) -> Verdict {
+pub fn judge(boot: Option<&BootError>, cells: &[PostMortem], rumkv: bool) -> Verdict {
     if let Some(b) = boot.filter(|b| b.head.state == beb::REFUSED) {
         return Verdict::new(code::REFUSED, b.text.trim_end(), None);
     }
-    if let Some(p) = post.filter(|p| p.cause != cause::OFF && p.cause != cause::RESET) {
+    let post = cells.iter().find(|p| p.cell == 0);
+    if let Some(p) = cells.iter().find(|p| p.cause != cause::OFF && p.cause != cause::RESET) {
         let text = format!(
             "RumKV ended cell {}: {} at {:#x}, pc {:#x}, syndrome {:#x}, core {}",
             p.cell,

@@ -60,6 +60,9 @@ const fn kept(name: &'static str, at: u64, len: u64, why: &'static str) -> Board
     BoardDevice { name, at, len, irqs: (0, 0), edge: false, owner: Owner::Nobody(why) }
 }
 
+/// The second console of QEMU's `virt`: there only if it is asked for (QEMU 9.1 and later).
+pub const SECOND_UART: u64 = 0x0904_0000;
+
 /// QEMU's `virt` with GICv3 and SMMUv3, as `-machine dumpdtb=` shows it (QEMU 10.0).
 static VIRT: Board = Board {
     name: "qemu-virt-aarch64",
@@ -73,6 +76,7 @@ static VIRT: Board = Board {
         kept("GIC ITS", 0x0808_0000, 0x2_0000, MEDIATED),
         kept("GIC redistributors", virt::GICR, 0x00F6_0000, MEDIATED),
         device("PL011 UART", virt::UART, 0x1000, virt::UART_INTID, hard::CONSOLE),
+        device("second PL011 UART", SECOND_UART, 0x1000, 40, hard::CONSOLE),
         device("PL031 clock", virt::RTC, 0x1000, 34, hard::OTHER),
         kept("fw_cfg", 0x0902_0000, 0x1000, NO_IOMMU),
         device("PL061 GPIO", 0x0903_0000, 0x1000, 39, hard::OTHER),

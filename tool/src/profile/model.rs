@@ -1,7 +1,10 @@
 //! What a profile says, each value with the place where it stands.
 use std::path::{Path, PathBuf};
 
-use super::{board::Board, unveil::Unveil};
+use super::{
+    board::{Board, SECOND_UART},
+    unveil::Unveil,
+};
 use crate::report::{Spanned, Spot};
 
 /// Names an image.
@@ -177,6 +180,17 @@ pub struct BootFile {
     pub from: Spanned<PathBuf>,
 }
 
+/// A foreign kernel: a flat image with the header of Linux on arm64.
+#[derive(Clone, Debug)]
+pub struct Guest {
+    /// The image.
+    pub image: Spanned<PathBuf>,
+    /// Its initial files.
+    pub initrd: Option<Spanned<PathBuf>>,
+    /// Its command line.
+    pub args: Option<Spanned<String>>,
+}
+
 /// A cell.
 #[derive(Clone, Debug)]
 pub struct Cell {
@@ -190,8 +204,10 @@ pub struct Cell {
     pub pledges: Vec<Spanned<u32>>,
     /// Devices.
     pub devices: Vec<Device>,
-    /// The kernel.
-    pub kernel: Spanned<ImageRef>,
+    /// The kernel, if it is Rumpk or a test kernel in its place.
+    pub kernel: Option<Spanned<ImageRef>>,
+    /// A foreign kernel instead.
+    pub guest: Option<Guest>,
     /// Folder of `/Boot`.
     pub boot: Option<Spanned<PathBuf>>,
     /// Single files.
@@ -206,6 +222,24 @@ impl Cell {
     /// Hard pledge mask at start.
     pub fn pledge(&self) -> u32 {
         self.pledges.iter().fold(0, |mask, p| mask | p.value)
+    }
+
+    /// Where the cell sees its first piece of RAM: a Rumpk cell where the contract has it, a
+    /// foreign kernel where it is.
+    pub fn seen(&self) -> u64 {
+        let at = self.ram.first().map_or(0, |r| r.at.value);
+        if self.guest.is_some() { at } else { abi::boot::virt::CELL0 }
+    }
+
+    /// The physical address of what the cell sees at `seen`, in its first piece of RAM.
+    pub fn physical(&self, seen: u64) -> u64 {
+        let at = self.ram.first().map_or(0, |r| r.at.value);
+        seen.wrapping_sub(self.seen()).wrapping_add(at)
+    }
+
+    /// Whether its console is the machine's second one.
+    pub fn second_console(&self) -> bool {
+        self.devices.iter().any(|d| d.at.value == SECOND_UART)
     }
 
     /// The service called `name` and its number.
@@ -251,17 +285,13 @@ impl Profile {
         self.rumkv.as_ref().map(|r| &r.value)
     }
 
-    /// Kernel of cell 0.
-    pub fn kernel(&self) -> &ImageRef {
-        &self.cell().kernel.value
-    }
-
     /// Every image, kernels and RumKV included, each once.
     pub fn images(&self) -> Vec<ImageRef> {
         let mut out: Vec<ImageRef> = self.rumkv().into_iter().cloned().collect();
         for cell in &self.cells {
             let packed = cell.images().into_iter().map(|i| i.value);
-            for image in std::iter::once(cell.kernel.value.clone()).chain(packed) {
+            let kernel = cell.kernel.iter().map(|k| k.value.clone());
+            for image in kernel.chain(packed) {
                 if !out.contains(&image) {
                     out.push(image);
                 }
@@ -275,8 +305,13 @@ impl Profile {
         &self.machine
     }
 
-    /// Cell 0. A checked profile has it.
-    pub fn cell(&self) -> &Cell {
-        &self.cells[0]
+    /// The cells. A checked profile has one at least.
+    pub fn cells(&self) -> &[Cell] {
+        &self.cells
+    }
+
+    /// Consoles of the machine: the second one is there if a cell has it.
+    pub fn consoles(&self) -> u64 {
+        1 + u64::from(self.cells.iter().any(Cell::second_console))
     }
 }

@@ -12,7 +12,8 @@ use abi::{
 use super::{
     board,
     model::{
-        BootFile, Cell, Channel, Children, Device, ImageRef, Machine, Profile, Ram, Region, Service,
+        BootFile, Cell, Channel, Children, Device, Guest, ImageRef, Machine, Profile, Ram, Region,
+        Service,
     },
     shape::Placed,
     unveil,
@@ -83,7 +84,8 @@ fn cell(node: &Placed) -> Option<Cell> {
         Some(BootFile { name, from: path(n, n.text_of("from")?) })
     };
     let ram = |n: &Placed| Some(Ram { at: n.number_of("at")?, len: n.number()? });
-    let kernel = node.one("kernel")?;
+    let kernel = node.one("kernel").and_then(|n| Some(image(&n, n.text()?)));
+    let guest = node.one("linux").and_then(|n| guest(&n));
     let services = node.all("service").into_iter().chain(node.all("application"));
     Some(Cell {
         name: node.text()?,
@@ -94,12 +96,18 @@ fn cell(node: &Placed) -> Option<Cell> {
             .map(|b| map(b, |b| b as u32))
             .collect(),
         devices: node.all("device").iter().map(device).collect::<Option<_>>()?,
-        kernel: image(&kernel, kernel.text()?),
+        kernel,
+        guest,
         boot: node.one("boot").and_then(|n| Some(path(&n, n.text()?))),
         files: node.all("file").iter().map(file).collect::<Option<_>>()?,
         images: node.all("image").iter().filter_map(|n| Some(image(n, n.text()?))).collect(),
         services: services.map(|n| service(&n)).collect::<Option<_>>()?,
     })
+}
+
+fn guest(node: &Placed) -> Option<Guest> {
+    let initrd = node.text_of("initrd").map(|t| path(node, t));
+    Some(Guest { image: path(node, node.text()?), initrd, args: node.text_of("args") })
 }
 
 /// The words of the node's `pledge` as bits of `names`.

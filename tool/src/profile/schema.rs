@@ -122,7 +122,9 @@ static CELL: &[Rule] = &[
         required("len", Number),
         optional("irq", Number),
     ]),
-    rule("kernel", One, (1, 1), Text, "The image that runs at EL1."),
+    rule("kernel", Optional, (1, 1), Text, "The image that runs at EL1."),
+    rule("linux", Optional, (1, 1), Text, "A flat arm64 image that runs there instead.")
+        .with(&[optional("initrd", Text), optional("args", Text)]),
     rule("boot", Optional, (1, 1), Text, "Folder whose files appear under `/Boot`."),
     rule("file", Many, (1, 1), Text, "One more file of `/Boot`.").with(&[required("from", Text)]),
     rule("image", Many, (1, 1), Text, "One more image under `/Boot/bin`, not a service."),

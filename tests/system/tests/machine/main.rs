@@ -1,5 +1,6 @@
 //! Whole machines in QEMU. One program, so that it is linked once.
 mod attack;
+mod cells;
 mod interrupt;
 mod refusal;
 mod reproducible;

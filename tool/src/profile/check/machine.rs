@@ -90,17 +90,28 @@ fn cores(profile: &Profile, out: &mut Vec<Report>) {
     }
 }
 
-/// What a kernel runs on: 1, 2 or 4 cores, from 0 on; with RumKV one.
+/// What a kernel of the tree runs on: 1, 2 or 4 cores; more than one from 0 on, because Rumpk takes
+/// the number of a core for its affinity. The machine boots on core 0, which is therefore the first
+/// of the first cell.
 fn kernel_cores(profile: &Profile, cell: &Cell, out: &mut Vec<Report>) {
     let Some(first) = cell.cores.first() else { return };
     let count = cell.cores.len();
     let name = cell.name.value.as_str();
-    if profile.rumkv.is_some() && count > 1 {
+    let boots = profile.cells.first().is_some_and(|c| std::ptr::eq(c, cell));
+    if boots && first.value != 0 {
         out.push(
-            Report::new(format!("cell `{name}` has {count} cores below RumKV"))
-                .at(&first.at, "more than one")
-                .help("RumKV runs cells of one core; without it a cell may have 1, 2 or 4"),
+            Report::new(format!("the first cell, `{name}`, does not have core 0"))
+                .at(&first.at, "another core first")
+                .help("the machine boots on core 0: write it first"),
         );
+    } else if cell.guest.is_some() {
+        if count > cells::MAX_CORES {
+            out.push(
+                Report::new(format!("cell `{name}` has {count} cores"))
+                    .at(&first.at, "too many")
+                    .help(format!("a cell has at most {}", cells::MAX_CORES)),
+            );
+        }
     } else if !matches!(count, 1 | 2 | 4)
         || (0..).zip(&cell.cores).any(|(n, core)| count > 1 && core.value != n)
     {

@@ -1,5 +1,6 @@
 //! What a profile may not say: every rule with the words that explain it.
 mod energy;
+mod guest;
 mod machine;
 mod memory;
 pub mod narrower;
@@ -29,6 +30,10 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
     machine::check(profile, out);
     let mut images: Vec<&Spanned<ImageRef>> = profile.rumkv.iter().collect();
     for cell in &profile.cells {
+        guest::check(profile, cell, out);
+        if cell.kernel.is_none() {
+            continue;
+        }
         services::check(cell, out);
         energy::check(cell, out);
         let known = |s: &Service| narrower::known(&s.image.as_ref()?.value, tree);
@@ -40,18 +45,24 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
         }
         promise::check(cell, &most, out);
         files(cell, out);
-        images.push(&cell.kernel);
+        images.extend(&cell.kernel);
         images.extend(cell.services.iter().filter_map(|s| s.image.as_ref()));
         images.extend(&cell.images);
     }
     for found in images {
         image(found, tree, out);
     }
-    if let (true, Some(second)) = (out.is_empty(), profile.cells.get(1)) {
+    if let (None, Some(second)) = (&profile.rumkv, profile.cells.get(1)) {
         out.push(
-            Report::new("this version boots one cell")
+            Report::new("without RumKV there is one cell")
                 .at(&second.name.at, "the second cell")
-                .help("leave one cell in the profile"),
+                .help("add `rumkv` at the top of the file"),
+        );
+    }
+    if let Some(more) = profile.cells.get(usize::from(cells::MAX_CELLS)) {
+        out.push(
+            Report::new(format!("a machine has at most {} cells", cells::MAX_CELLS))
+                .at(&more.name.at, "one more"),
         );
     }
 }
