@@ -122,6 +122,9 @@ enum nx_error {
 #define NX_BOOT_VIRT_GICR_STRIDE 0x20000u
 /* Interrupt of the virtual timer: PPI 11. */
 #define NX_BOOT_VIRT_VTIMER_INTID 27
+/* Flag of a cell::CELL record: the kernel is no Rumpk, b is what it finds in x0, and no
+ * handoff is written. */
+#define NX_BOOT_CELL_FLAT 1
 /* "NXHO". */
 #define NX_BOOT_HANDOFF_MAGIC 0x4E58484Fu
 /* "NXMF". */
@@ -177,7 +180,7 @@ enum nx_error {
 /* RAM that firmware keeps: a base, c length. */
 #define NX_BOOT_CELL_RESERVED 3
 /* A cell: arg hard pledge mask at start, a entry (intermediate physical), b handoff, c
- * flags (0). */
+ * flags (0 or CELL_FLAT). */
 #define NX_BOOT_CELL_CELL 4
 /* A core of the cell: a MPIDR affinity. */
 #define NX_BOOT_CELL_CORE 5
@@ -194,7 +197,8 @@ enum nx_error {
  * destination, c bytes there (the rest is zeroed). */
 #define NX_BOOT_CELL_LOAD 10
 /* nexus-boot copies members whole, as an archive: arg first number, b last number, a
- * destination, c most bytes. Only for cell 0. */
+ * destination, c most bytes; RumKV does it for other cells, and there c is the whole
+ * length. */
 #define NX_BOOT_CELL_ARCHIVE 11
 /* The interrupt controller: a distributor, b redistributor of core 0, c kind (3 = GICv3). */
 #define NX_BOOT_CELL_INTERRUPT_CONTROLLER 12

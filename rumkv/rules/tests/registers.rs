@@ -42,17 +42,33 @@ fn the_page_explains_what_the_code_explains() {
     }
 }
 
-/// Every register of the table is written by init, once, with the table's value.
+/// Every register of the table is written with the table's value: by init, or each time that a core
+/// starts; what a cell changes while it runs, there.
 #[test]
-fn init_writes_every_register() {
+fn every_register_is_written() {
     let init =
         [include_str!("../../src/init/registers.rs"), include_str!("../../src/init/start.rs")]
             .concat();
+    let start = include_str!("../../src/resident/park.rs");
+    let uses = |text: &str, name: &str| {
+        text.matches(&format!("value::{name})")).count()
+            + text.matches(&format!("value::{name} |")).count()
+            + text.matches(&format!("registers::{name},")).count()
+    };
     for (name, _) in TABLE {
-        let uses = init.matches(&format!("value::{name})")).count()
-            + init.matches(&format!("value::{name} |")).count()
-            + init.matches(&format!("registers::{name},")).count();
-        assert_eq!(uses, 1, "{name}");
+        let (once, each) = (uses(&init, name), uses(start, name));
+        assert!(once <= 1 && each <= 1 && once + each > 0, "{name}: {once} in init, {each} later");
+    }
+    for name in [
+        "SPSR_EL2",
+        "SCTLR_EL1",
+        "CPACR_EL1",
+        "CNTKCTL_EL1",
+        "CNTV_CTL_EL0",
+        "MDSCR_EL1",
+        "ICH_VMCR_EL2",
+    ] {
+        assert_eq!(uses(start, name), 1, "{name}");
     }
 }
 

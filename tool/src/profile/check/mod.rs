@@ -62,7 +62,8 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
     if let Some(more) = profile.cells.get(usize::from(cells::MAX_CELLS)) {
         out.push(
             Report::new(format!("a machine has at most {} cells", cells::MAX_CELLS))
-                .at(&more.name.at, "one more"),
+                .at(&more.name.at, "one more")
+                .help("leave it out"),
         );
     }
 }
