@@ -49,7 +49,7 @@ fn run() -> ! {
 /// SGIs to core 0 by its affinity, to all but this one, to every group of cores.
 fn send() {
     for intid in 0..16 {
-        for value in [1, 1 << 40, 1 << 40 | 1, 0xFFFF, 0xFFFF | 1 << 16, u64::MAX & !(0xF << 24)] {
+        for value in [1, 1 << 40, 1 << 40 | 1, 0xFFFF, 0xFFFF | 1 << 16, !(0xF << 24)] {
             let value = value | intid << 24;
             msr!("icc_sgi1r_el1", value);
             msr!("icc_asgi1r_el1", value);
