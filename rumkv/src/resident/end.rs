@@ -51,7 +51,10 @@ pub(super) extern "C" fn resident_end(why: u64) -> ! {
     instruction!("dsb ish");
     rendezvous(core);
     for n in 1..32 {
-        quiet(cell.gicd.base() + 4 * u64::from(n), cell.lines(n));
+        let lines = cell.lines(n);
+        if lines != 0 {
+            quiet(cell.gicd.base() + 4 * u64::from(n), lines);
+        }
     }
     instruction!("dsb sy");
     let page = cell.post_mortem;

@@ -431,8 +431,9 @@ fn connect(
         let listen = move || console::listen(socket, output, &first, &to);
         listeners.push(std::thread::spawn(listen));
     }
-    if let (Some(bytes), Some(console), Some(heard)) = (script, consoles.get(1), heard.pop()) {
-        let (socket, script) = (share(console)?, Box::new(std::io::Cursor::new(bytes)));
+    if let (Some(bytes), Some(console)) = (script, consoles.get(1)) {
+        let (socket, heard) = (share(console)?, heard.remove(1));
+        let script = Box::new(std::io::Cursor::new(bytes));
         std::thread::spawn(move || console::feed(socket, script, &heard));
     }
     let to = tell.clone();
