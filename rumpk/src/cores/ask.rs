@@ -120,7 +120,7 @@ impl<M: Machine> Kernel<M> {
         match asked.how {
             Use::Child => self.child_started(from, &asked, note),
             Use::Grant if asked.status == 0 => self.handed_over(place as u8, &asked, note.a),
-            Use::Map if orphan || stale || self.is_ending(domain) => {
+            Use::Map if stale || self.is_ending(domain) || !self.fibers[place].is_alive() => {
                 self.refuse_mapping(from, note);
             }
             _ => {}

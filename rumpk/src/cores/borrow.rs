@@ -170,13 +170,16 @@ impl<M: Machine> Kernel<M> {
     /// One mapping that the home allowed is over, or was never made.
     fn mapping_over(&mut self, at: usize) {
         let Loan { home, facts, .. } = self.loans.list[at];
+        self.count_ended(home, facts.entry as usize % LENT);
+    }
+
+    fn count_ended(&mut self, home: u8, entry: usize) {
         let Some(shared) = self.shared else { return };
         let own = self.core as usize % CORES;
-        let ended = &shared.ended[own][home as usize % CORES][facts.entry as usize % LENT];
+        let ended = &shared.ended[own][home as usize % CORES][entry];
         ended.store(ended.load(Ordering::Relaxed).wrapping_add(1), Ordering::Release);
-        if facts.kind == FarKind::End {
-            self.bell(home, LENT_BELL + facts.entry as usize % LENT);
-        }
+        // An end may be mapped by others again.
+        self.bell(home, LENT_BELL + entry);
     }
 
     /// `domain` has no pages of a far object any more.
@@ -197,14 +200,11 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// An answer that allows a mapping came too late: the fiber that asked is gone.
+    /// An answer that allows a mapping came too late: the fiber that asked is gone, and maybe the loan with it. A call back
+    /// comes behind it on the same lane, so that the home still counts it.
     pub(super) fn refuse_mapping(&mut self, from: u8, note: &Note) {
-        let home = Home { core: from, object: note.object as u16, epoch: note.epoch };
-        if note.word == 0
-            && note.b == CONSENT
-            && let Some(at) = self.loan_of(home)
-        {
-            self.mapping_over(at);
+        if note.word == 0 && note.b == CONSENT {
+            self.count_ended(from, (note.a >> 32) as usize % LENT);
         }
     }
 

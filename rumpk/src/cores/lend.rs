@@ -221,7 +221,7 @@ impl<M: Machine> Kernel<M> {
         (0..CORES).map(|core| u32::from(self.mapped_on(at, core))).sum()
     }
 
-    /// A domain of core `from` wants to map an object of ours. Value: the generation of a channel.
+    /// A domain of core `from` wants to map an object of ours. Value: the generation of a channel, and above it our entry.
     pub(super) fn allow_mapping(&mut self, from: u8, object: u32, body: Body) -> Result<u64, Stop> {
         let entry = self.lending.entry(object).ok_or(Error::Revoked)?;
         let mut generation = 0;
@@ -249,7 +249,7 @@ impl<M: Machine> Kernel<M> {
         }
         let allowed = &mut self.lending.list[entry].allowed[from as usize % CORES];
         *allowed = allowed.wrapping_add(1);
-        Ok(generation)
+        Ok(generation | (entry as u64) << 32)
     }
 
     /// The object is in another epoch from now on, or about to end: who has it on other cores loses it.

@@ -21,6 +21,8 @@ use arch::{Frame, Machine, Trap};
 use std::boxed::Box;
 use std::vec::Vec;
 
+mod lent;
+
 /// Where a parent has its end of the channel to its child.
 const LINK: u8 = 40;
 

@@ -11,5 +11,6 @@ mod gdb;
 mod more_cores;
 mod pledge;
 mod promises;
+mod shootdown;
 mod smp;
 mod unveil;
