@@ -55,5 +55,8 @@ fn who_ends_while_it_asks_to_map_leaves_no_mapping() {
     assert_eq!(c.0[0].far_mappers(object), 0);
     assert_eq!(c.ended(0, child).end, end::KILLED);
     assert_eq!(c.call(0, n::GRANT, [MEMORY.into(), REVOKE, 0, 0, 0, 0]), (0, 0));
-    assert!(c.0[1].objects.iter().skip(6).all(|o| o.is_free()), "nothing is left on core 1");
+    assert!(
+        c.0[1].objects.iter().skip(6).all(crate::object::Object::is_free),
+        "nothing is left on core 1"
+    );
 }
