@@ -59,7 +59,7 @@ cell "shootdown" {{
     let folder = folder();
     let path = folder.path().join(format!("shootdown-{role}-{cores}.kdl"));
     std::fs::write(&path, text).expect("a profile");
-    let outcome = Boot::of(&built(&path.to_string_lossy())).timeout(Duration::from_secs(300)).run();
+    let outcome = Boot::of(&built(&path.to_string_lossy())).timeout(Duration::from_mins(5)).run();
     expect_exit(&outcome, code::OK);
     outcome.text().replace('\r', "")
 }
