@@ -26,7 +26,7 @@ const fn target(
 }
 
 /// All of them.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     target(
         "calls",
         "syscalls of all fibers of a cell, time and faults",
@@ -49,6 +49,7 @@ pub const TARGETS: [Target; 11] = [
     target("bundle", "a bundle, its index signed anew", "bundle", "fuzz", "signed_bundles"),
     target("cell-table", "the cell table", "cells", "fuzz", "cell_table"),
     target("kdl", "the source of a profile", "nexus", "fuzz", "kdl_source"),
+    target("nexfs", "a NexFS image, its nodes sealed anew", "nexfs", "lib", "proof::hostile::fuzz"),
     target("elf", "an ELF to pack", "nexus", "fuzz", "elf_packer"),
 ];
 

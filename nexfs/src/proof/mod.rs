@@ -1,0 +1,8 @@
+//! The proof: a model, power cuts, bit rot, costs and a full volume, hostile images.
+mod bits;
+mod cuts;
+mod disk;
+mod hostile;
+mod model;
+mod random;
+mod space;
