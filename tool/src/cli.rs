@@ -47,6 +47,8 @@ pub enum Command {
     ///
     /// Without a name: shows the targets.
     Fuzz(Fuzz),
+    /// Work on NexFS volumes in image files
+    Fs(crate::fs::arguments::Fs),
     /// Show the sizes beside their budgets
     Size(Size),
     /// Boot the machines that measure and show the figures beside their budgets

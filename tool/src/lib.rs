@@ -10,6 +10,7 @@ pub mod bundle;
 pub mod cli;
 pub mod command;
 pub mod failure;
+pub mod fs;
 pub mod fuzz;
 pub mod guest;
 pub mod header;

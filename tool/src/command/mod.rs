@@ -2,6 +2,7 @@
 mod audit;
 mod bench;
 mod build;
+mod fs;
 mod fuzz;
 mod miri;
 mod new;
@@ -32,6 +33,7 @@ pub fn run(command: Command) -> Result<u8, Failure> {
         Command::Header(a) => new::header(&a),
         Command::Check(a) => check(&a),
         Command::Test(a) => test::test(&a),
+        Command::Fs(a) => fs::fs(&a),
         Command::Fuzz(a) => fuzz::fuzz(&a),
         Command::Size(a) => sizes(&a),
         Command::Bench(a) => bench::bench(&a),
