@@ -71,7 +71,7 @@ fn ls(a: &Where) -> Result<(), Failure> {
     let (mut v, at) = (open(&a.image, false, &mut lent)?, path(a));
     let mut last = String::new();
     while let Some(entry) = v.next_entry(place(&at), &last).map_err(|e| failed(&at.0, e))? {
-        last = entry.name().to_owned();
+        entry.name().clone_into(&mut last);
         match entry.stat.kind {
             Kind::Folder => print(format_args!("{:>12} {last}/\n", "-"))?,
             _ => print(format_args!("{:>12} {last}\n", entry.stat.size))?,

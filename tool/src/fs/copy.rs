@@ -95,7 +95,7 @@ pub fn copy_out<D: Device>(v: &mut Volume<'_, D>, from: &str, to: &Path) -> Resu
     fs::create_dir_all(to).context(|| format!("make {shown}"))?;
     let mut last = String::new();
     while let Some(entry) = v.next_entry(Place::Live(from), &last).map_err(|e| failed(from, e))? {
-        last = entry.name().to_owned();
+        entry.name().clone_into(&mut last);
         copy_out(v, &format!("{from}/{last}"), &to.join(&last))?;
     }
     Ok(())

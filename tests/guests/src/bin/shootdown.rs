@@ -99,7 +99,7 @@ impl Round {
         Ok(())
     }
 
-    fn start(&self, reader: usize, role: &[u8]) -> rt::Result<Fiber> {
+    fn start(reader: usize, role: &[u8]) -> rt::Result<Fiber> {
         Factory::OWN.image_linked("shootdown", role, Wanted::default(), LINK + reader as u8)
     }
 
@@ -126,7 +126,7 @@ impl Round {
 fn calls(rounds: u64, readers: usize) -> rt::Result<()> {
     let mut round = Round::new(readers)?;
     for reader in 0..round.readers {
-        round.start(reader, b"by-call\0")?;
+        Round::start(reader, b"by-call\0")?;
     }
     let mut reads = 0;
     for n in 0..rounds {
@@ -180,7 +180,7 @@ fn loads(rounds: u64, readers: usize) -> rt::Result<()> {
     for n in 0..rounds {
         let mut fibers = [const { None }; READERS];
         for (reader, fiber) in fibers.iter_mut().enumerate().take(round.readers) {
-            *fiber = Some(round.start(reader, b"by-load\0")?);
+            *fiber = Some(Round::start(reader, b"by-load\0")?);
         }
         round.shoot(n)?;
         for (reader, fiber) in fibers.into_iter().flatten().enumerate() {
