@@ -122,6 +122,10 @@ fn turns() -> Held {
     let before = timers()?;
     hold(Clock::OWN.now() < due, "woken too late to try anything")?;
     while Clock::OWN.now() < due + 100_000 {
+        // Some microseconds without a call: each costs energy, and without energy the turn would be over.
+        for n in 0..5_000 {
+            core::hint::black_box(n);
+        }
         hold(RAN.load(Relaxed) == 0, "the sibling ran in between")?;
     }
     hold(timers()? > before, "no timer interrupt: nothing was tried")?;
