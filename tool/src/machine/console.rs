@@ -15,8 +15,8 @@ use super::screen::Screen;
 /// End of transmission: Ctrl-D.
 const EOT: u8 = 0x04;
 
-/// A UART drops what it holds when its driver switches the FIFO on. Input therefore starts with the
-/// machine's first output, or after this time for a machine that is silent until it is spoken to.
+/// A UART drops what it holds when its driver switches the FIFO on. Input therefore starts with the first output
+/// of a kernel, or after this time for a machine that is silent until it is spoken to.
 const SILENCE: Duration = Duration::from_secs(5);
 
 /// Copies what the machine prints to `output` until the machine is gone; answers all of it.
@@ -38,13 +38,21 @@ pub fn listen(
             Err(e) if e.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(_) => return transcript,
         };
-        let _ = first.send(());
         transcript.extend_from_slice(&buffer[..n]);
+        if transcript.split(|&byte| byte == b'\n').any(is_of_a_kernel) {
+            let _ = first.send(());
+        }
         if output.write_all(&buffer[..n]).and_then(|()| output.flush()).is_err() {
             let _ = to.send(Happening::OutputClosed);
             output = Box::new(std::io::sink());
         }
     }
+}
+
+/// Whether a line, or what there is of it, comes from a kernel: what RumKV's init says comes before any driver.
+fn is_of_a_kernel(line: &[u8]) -> bool {
+    const INIT: &[u8] = b"rumkv: ";
+    !line.starts_with(INIT) && !INIT.starts_with(line)
 }
 
 /// Feeds a script: all bytes, a newline if the last line lacks one, then Ctrl-D.
