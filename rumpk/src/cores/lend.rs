@@ -272,9 +272,10 @@ impl<M: Machine> Kernel<M> {
     /// The current fiber's REVOKE of `object`, which is lent, waits until nobody has it any more.
     pub(crate) fn await_recall(&mut self, object: u32) -> Answer {
         let (place, fiber) = (self.current, self.fiber().id);
-        let list = &mut self.lending.list;
-        let newest = |e: &&mut Entry| e.closing && u32::from(e.object) == object && e.place == 0;
-        let Some(entry) = list.iter_mut().find(newest) else { return Ok(0) };
+        // What had the object's place before may still be on its way back, in an earlier epoch.
+        let closing = |e: &&mut Entry| e.closing && u32::from(e.object) == object && e.place == 0;
+        let newest = self.lending.list.iter_mut().filter(closing).max_by_key(|e| e.epoch);
+        let Some(entry) = newest else { return Ok(0) };
         (entry.place, entry.fiber) = (place + 1, fiber);
         self.suspend(self.core, super::Asked::NONE)
     }
