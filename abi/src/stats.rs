@@ -246,7 +246,7 @@ record! {
         112 objects: u32,
         /// Channels in use.
         116 channels: u32,
-        /// 0.
-        120 zero: [u8; 8],
+        /// Audit records of this core that found the ring to the boot core full.
+        120 audits_lost: u64,
     }
 }

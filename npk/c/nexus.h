@@ -1707,8 +1707,8 @@ struct nx_system_stats {
     uint32_t objects;
     /* Channels in use. */
     uint32_t channels;
-    /* 0. */
-    uint8_t zero[8];
+    /* Audit records of this core that found the ring to the boot core full. */
+    uint64_t audits_lost;
 };
 _Static_assert(sizeof(struct nx_system_stats) == 128, "size");
 _Static_assert(offsetof(struct nx_system_stats, ram) == 0, "ram");
@@ -1728,7 +1728,7 @@ _Static_assert(offsetof(struct nx_system_stats, faults) == 96, "faults");
 _Static_assert(offsetof(struct nx_system_stats, first_npl) == 104, "first_npl");
 _Static_assert(offsetof(struct nx_system_stats, objects) == 112, "objects");
 _Static_assert(offsetof(struct nx_system_stats, channels) == 116, "channels");
-_Static_assert(offsetof(struct nx_system_stats, zero) == 120, "zero");
+_Static_assert(offsetof(struct nx_system_stats, audits_lost) == 120, "audits_lost");
 
 /* The table. What the addresses from hw_addr on point to is mapped only for fibers pledged
  * DEVICE or AUDIT. */

@@ -45,16 +45,16 @@ impl<M: Machine> Kernel<M> {
         self.audit_signal();
     }
 
-    /// Appends a record of an application; its number.
+    /// Appends a record of an application, whoever pays for it; its number.
     pub(crate) fn audit_application(&mut self, entry: &Entry) -> Result<u64, Error> {
         let memory = self.machine.bytes_mut(virt::PROVCHAIN, BYTES);
         let seq = self.chain.append_application(memory, entry).map_err(|_| Error::Full)?;
-        self.audit_charge();
         self.audit_signal();
         Ok(seq)
     }
 
-    fn audit_charge(&mut self) {
+    /// The running domain pays for the hash of a record that it caused.
+    pub(crate) fn audit_charge(&mut self) {
         if self.current != NONE && self.domain != NONE {
             self.sched.spend(self.domain, HASH_NS);
         }
@@ -64,7 +64,9 @@ impl<M: Machine> Kernel<M> {
     /// for the time that it takes now.
     pub(crate) fn audit_hash(&mut self, most: u64) {
         let done = self.chain.hash(self.machine.bytes_mut(virt::PROVCHAIN, BYTES), most);
-        self.sched.refund(self.domain, done * HASH_NS);
+        if self.current != NONE && self.domain != NONE {
+            self.sched.refund(self.domain, done * HASH_NS);
+        }
     }
 
     /// Maps the secret for the one service that it is for.

@@ -43,6 +43,8 @@ pub struct Counters {
     pub faults: u64,
     /// Audit records for which the way to core 0 had no place.
     pub audits_lost: u64,
+    /// Application records that were refused on this core, and of which the chain's home was not told yet.
+    pub audits_refused: u64,
     pub first_npl: u64,
     /// Requests and answers that a pair of fibers handed over without a look at the tables; among `calls`.
     pub passes: u64,
@@ -60,6 +62,7 @@ impl Counters {
         idle_time: 0,
         faults: 0,
         audits_lost: 0,
+        audits_refused: 0,
         first_npl: 0,
         passes: 0,
         direct: 0,

@@ -30,11 +30,25 @@ pub(crate) struct Seals {
     /// Fibers that wait for room in the ring, by place.
     held: u64,
     /// Fibers that wait for a record to read, by place. Who waits for a seal to be due stands in the object.
-    readers: u64,
+    pub(crate) readers: u64,
+    /// On other cores than the chain's home: how far the chain is as that said last, and whether it was asked to say more.
+    pub(crate) heard: u64,
+    pub(crate) watching: bool,
+    /// On the chain's home: cores with fibers that wait for a record.
+    pub(crate) watchers: u8,
 }
 
 impl Seals {
-    pub(crate) const NONE: Self = Self { service: 0, closing: 0, until: 0, held: 0, readers: 0 };
+    pub(crate) const NONE: Self = Self {
+        service: 0,
+        closing: 0,
+        until: 0,
+        held: 0,
+        readers: 0,
+        heard: 0,
+        watching: false,
+        watchers: 0,
+    };
 
     /// As if the manifest gave this service the key.
     #[cfg(test)]
@@ -86,6 +100,9 @@ impl<M: Machine> Kernel<M> {
         if readers != 0 {
             self.wake_all(readers);
         }
+        if self.seals.watchers != 0 {
+            self.tell_chain();
+        }
         if self.objects[single::AUDIT as usize].waiters != 0 && self.seal_is_due() {
             self.signal(single::AUDIT);
         }
@@ -95,7 +112,8 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn probe_audit(&mut self, place: usize, wants: u8) -> u8 {
         use abi::call::want;
         let mut got = want::WRITABLE;
-        if self.fibers[place].audit.next < self.chain.next() {
+        let next = if self.chain_is_far() { self.seals.heard } else { self.chain.next() };
+        if self.fibers[place].audit.next < next {
             got |= want::READABLE;
         }
         if self.seal_is_due() {
@@ -104,6 +122,9 @@ impl<M: Machine> Kernel<M> {
         if got & wants == 0 {
             if wants & want::READABLE != 0 {
                 self.seals.readers |= 1 << place;
+                if self.chain_is_far() {
+                    self.watch_chain();
+                }
             }
             if wants & want::EVENT != 0 {
                 self.objects[single::AUDIT as usize].waiters |= 1 << place;

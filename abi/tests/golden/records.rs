@@ -189,7 +189,7 @@ record_goldens! {
         0 ram u64, 8 free u64, 16 largest u64, 24 kernel u64, 32 fibers u32, 36 domains u32,
         40 timer_interrupts u64, 48 device_interrupts u64, 56 calls u64, 64 switches u64,
         72 tlb_maintenance u64, 80 idles u64, 88 idle_time u64, 96 faults u64, 104 first_npl u64,
-        112 objects u32, 116 channels u32, 120 zero [u8; 8],
+        112 objects u32, 116 channels u32, 120 audits_lost u64,
     }
     vfs_request: vfs::Request 48 {
         0 path u64, 8 path_len u32, 12 handle u32, 16 offset u64, 24 data u64, 32 len u32,

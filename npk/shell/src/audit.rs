@@ -69,6 +69,11 @@ fn table(audit: Audit, from: u64, until: u64) {
         }
         rt::sys::yield_();
     }
+    for (core, stats) in (0..).map_while(|core| Some((core, rt::stats::core(core).ok()?))) {
+        if stats.audits_lost != 0 {
+            println!("core {core}: {} records lost on the way here", stats.audits_lost);
+        }
+    }
 }
 
 const HEAD: &str = "  SEQ       TIME KIND             FIBER WHAT";

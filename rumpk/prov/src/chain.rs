@@ -152,7 +152,12 @@ impl Chain {
 
     /// Counts an application record that was not even tried, as its fiber wrote too many.
     pub fn drop_one(&mut self) {
-        self.dropped += 1;
+        self.drop_many(1);
+    }
+
+    /// Counts several.
+    pub fn drop_many(&mut self, count: u64) {
+        self.dropped = self.dropped.saturating_add(count);
     }
 
     /// Everything before record `until` is signed and taken away: it may be overwritten. At most [`RECORDS`] short steps.

@@ -136,7 +136,7 @@ impl<M: Machine> Kernel<M> {
             Body::Irq { .. } => self.take_latch(cap.object)?,
             Body::Fiber { place } => self.take_end(place as usize, slot, to)?,
             Body::Single(_) if cap.object == single::EVENTS => self.take_event(to)?,
-            Body::Single(_) if cap.object == single::AUDIT => self.audit_recv(to)?,
+            Body::Single(_) if cap.object == single::AUDIT => self.audit_recv(buf, len, to)?,
             Body::Single(_) => return Err(Error::Unsupported.into()),
             _ => return Err(Error::BadCall.into()),
         }

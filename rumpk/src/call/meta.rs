@@ -198,7 +198,7 @@ impl<M: Machine> Kernel<M> {
             first_npl: self.counters.first_npl,
             objects: self.objects.iter().filter(|o| !o.is_free()).count() as u32,
             channels: self.channels.iter().filter(|c| c.base != 0).count() as u32,
-            zero: [0; 8],
+            audits_lost: self.counters.audits_lost,
         }
     }
 

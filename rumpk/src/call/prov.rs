@@ -1,5 +1,5 @@
 //! `prov(slot, op, buf, len)`, and messages on an AUDIT slot.
-use crate::kernel::{FIBERS, Kernel};
+use crate::kernel::Kernel;
 use crate::object::{Answer, Stop, single};
 use abi::boot::virt;
 use abi::call::{Append, Error, prov_op};
@@ -44,10 +44,6 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::BadCall.into());
         }
         self.lookup_for(slot, verb)?;
-        if self.core != 0 {
-            // The chain lies in the boot core's hands.
-            return Err(Error::Unsupported.into());
-        }
         if op == prov_op::APPEND { self.prov_append(buf, len) } else { self.prov_read(buf, len) }
     }
 
@@ -61,8 +57,10 @@ impl<M: Machine> Kernel<M> {
         let (data, zero) = (&bytes[Append::SIZE..len], head.zero == 0 && head.zero2 == 0);
         match head.kind {
             kind::APPLICATION if zero && data.len() <= 32 => {
-                self.prov_note(head.object, head.status, data)
+                self.prov_note(head.object, head.status, data, false)
             }
+            // Who has the key is where the chain is.
+            kind::CHECKPOINT if self.chain_is_far() => Err(Error::Unsupported.into()),
             kind::CHECKPOINT if zero && head.status == 0 => {
                 let signature = data.try_into().map_err(|_| Error::BadCall)?;
                 self.seal(head.object, signature)
@@ -71,8 +69,8 @@ impl<M: Machine> Kernel<M> {
         }
     }
 
-    /// Appends an application record of the current fiber: so many in a window, then they are dropped and counted.
-    fn prov_note(&mut self, object: u32, status: i32, data: &[u8]) -> Answer {
+    /// Takes one record from the current fiber's share: so many in a window, then they are dropped and counted.
+    fn share_of_chain(&mut self) -> Result<(), Error> {
         let now = self.machine.now();
         let window = match self.sched.spectrum(self.domain) {
             0 => VOID_WINDOW,
@@ -83,13 +81,28 @@ impl<M: Machine> Kernel<M> {
             (audit.window_end, audit.written) = (now.saturating_add(window), 0);
         }
         if audit.written >= PER_WINDOW {
-            self.chain.drop_one();
-            return Err(Error::Full.into());
+            if self.chain_is_far() {
+                self.counters.audits_refused += 1;
+            } else {
+                self.chain.drop_one();
+            }
+            return Err(Error::Full);
         }
         audit.written += 1;
+        Ok(())
+    }
+
+    /// Appends an application record of the current fiber. Value: its number, of a message (`mute`) 0.
+    fn prov_note(&mut self, object: u32, status: i32, data: &[u8], mute: bool) -> Answer {
+        self.share_of_chain()?;
         let fiber = self.fiber().id;
         let entry = self.entry(kind::APPLICATION, fiber, object, status, data);
-        Ok(self.audit_application(&entry)? as usize)
+        if self.chain_is_far() {
+            return self.append_far(&entry, mute);
+        }
+        let seq = self.audit_application(&entry)?;
+        self.audit_charge();
+        Ok(if mute { 0 } else { seq as usize })
     }
 
     /// What the current fiber said before it panicked, as records of its own and within its share.
@@ -97,13 +110,23 @@ impl<M: Machine> Kernel<M> {
         let frame = &self.fiber().frame;
         let (at, len) = (frame.argument(0), frame.argument(1).min(LAST_WORDS_MAX as u64) as usize);
         let mut words = [0; LAST_WORDS_MAX];
-        // The chain's home is the boot core. Words that are not the fiber's own are nobody's loss.
-        if self.core != 0 || self.machine.copy_in(UserAddr(at), &mut words[..len]).is_err() {
+        // Words that are not the fiber's own are nobody's loss.
+        if self.machine.copy_in(UserAddr(at), &mut words[..len]).is_err() {
             return;
         }
         for (part, text) in words[..len].chunks(32).enumerate() {
             // The kernel notes the end itself, whatever the fiber's share is.
-            let _ = self.prov_note(u32::from(end::PANIC), part as i32, text);
+            if self.share_of_chain().is_ok() {
+                let (object, fiber) = (u32::from(end::PANIC), self.fiber().id);
+                let entry = self.entry(kind::APPLICATION, fiber, object, part as i32, text);
+                if self.chain_is_far() {
+                    // The fiber is not there any more to wait for an answer.
+                    self.audit_to_first(&entry);
+                } else {
+                    let _ = self.audit_application(&entry);
+                }
+                self.audit_charge();
+            }
         }
     }
 
@@ -115,13 +138,17 @@ impl<M: Machine> Kernel<M> {
         }
         let mut from = [0; 8];
         self.copy_in_words(buf, &mut from)?;
-        let first = u64::from_le_bytes(from).max(self.chain.oldest());
+        let (first, most) = (u64::from_le_bytes(from), READ_MAX.min(len / ProvRecord::SIZE));
+        if self.chain_is_far() {
+            return self.read_far(first, most, buf);
+        }
+        let first = first.max(self.chain.oldest());
         if first >= self.chain.next() {
             return Err(Error::Empty.into());
         }
         self.audit_hash(HASH_MAX);
         let mut count = 0;
-        while count < READ_MAX.min(len / ProvRecord::SIZE) {
+        while count < most {
             let memory = self.machine.bytes(virt::PROVCHAIN, BYTES);
             let Some(&record) = self.chain.record(memory, first + count as u64) else { break };
             let at = buf.0.checked_add((count * ProvRecord::SIZE) as u64);
@@ -133,7 +160,6 @@ impl<M: Machine> Kernel<M> {
 
     /// `send` of a message on AUDIT: its payload becomes an application record.
     pub(super) fn audit_send(&mut self, message: &Slot) -> Answer {
-        self.chain_is_here()?;
         let len = message.len as usize;
         if message.kind != kind::APPLICATION || message.flags != 0 {
             return Err(Error::BadCall.into());
@@ -142,30 +168,41 @@ impl<M: Machine> Kernel<M> {
             return Err(Error::TooBig.into());
         }
         let (object, status) = (message.arg as u32, (message.arg >> 32) as i32);
-        self.prov_note(object, status, &message.payload[..len])?;
-        Ok(0)
+        self.prov_note(object, status, &message.payload[..len], true)
     }
 
     /// `recv` on AUDIT: the next record that this fiber has not received, without its hashes.
-    pub(super) fn audit_recv(&mut self, to: &mut Slot) -> Result<(), Stop> {
-        self.chain_is_here()?;
-        let place = self.current as usize % FIBERS;
-        let seq = self.fibers[place].audit.next.max(self.chain.oldest());
+    pub(super) fn audit_recv(
+        &mut self,
+        buf: UserAddr,
+        len: usize,
+        to: &mut Slot,
+    ) -> Result<(), Stop> {
+        if self.chain_is_far() {
+            return self.next_far(buf, len);
+        }
+        let seq;
+        (*to, seq) = self.notice_of(self.fiber().audit.next)?;
+        self.fiber_mut().audit.next = seq + 1;
+        Ok(())
+    }
+
+    /// The first record from number `first` on as a message, and its number.
+    pub(crate) fn notice_of(&self, first: u64) -> Result<(Slot, u64), Error> {
+        let seq = first.max(self.chain.oldest());
         let memory = self.machine.bytes(virt::PROVCHAIN, BYTES);
-        let Some(record) = self.chain.unhashed(memory, seq).and_then(|r| ProvRecord::decode(r))
-        else {
-            return Err(Error::Empty.into());
-        };
-        self.fibers[place].audit.next = seq + 1;
+        let record = self.chain.unhashed(memory, seq).and_then(|r| ProvRecord::decode(r));
+        let record = record.ok_or(Error::Empty)?;
         let notice = Notice {
             time: record.time,
             fiber: record.fiber,
             status: record.status,
             data: record.data,
         };
+        let mut to = Slot::zeroed();
         (to.kind, to.len) = (record.kind, INLINE_MAX as u32);
         to.arg = u64::from(record.seq as u32) | u64::from(record.object) << 32;
         to.payload = notice.encode();
-        Ok(())
+        Ok((to, seq))
     }
 }

@@ -6,7 +6,7 @@
 use super::note::{Note, kind};
 use super::share::Home;
 use crate::kernel::{FIBERS, Kernel, OBJECTS};
-use crate::object::{Answer, Body, FarKind, Stop};
+use crate::object::{Answer, Body, FarKind, Stop, single};
 use abi::call::{Error, want};
 use abi::ring::Slot;
 use abi::stats::state;
@@ -15,6 +15,9 @@ use arch::{Frame, Machine, UserAddr};
 /// Entries of a wait for an answer.
 pub const FAR: u8 = 0xFE;
 const _: () = assert!(FAR != crate::fiber::HELD && FAR as usize > abi::call::WAIT_MAX);
+
+/// Bytes of an answer that are copied at once.
+const PIECE: usize = 256;
 
 /// What becomes of the answer.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -28,6 +31,8 @@ pub enum Use {
     Message,
     /// A child is there: its capability and its channel's go into their slots.
     Child,
+    /// As `Message`; `b` of the answer is how far the fiber has the audit chain.
+    Record,
     /// A capability was parked.
     Grant,
     /// `object`, in epoch `len`, may be mapped.
@@ -119,6 +124,7 @@ impl<M: Machine> Kernel<M> {
         let asked = *asked;
         match asked.how {
             Use::Child => self.child_started(from, &asked, note),
+            Use::Record if asked.done && asked.status == 0 => self.received(place, note.b),
             Use::Grant if asked.status == 0 => self.handed_over(place as u8, &asked, note.a),
             Use::Map if stale || self.is_ending(domain) || !self.fibers[place].is_alive() => {
                 self.refuse_mapping(from, note);
@@ -173,19 +179,24 @@ impl<M: Machine> Kernel<M> {
     }
 
     fn take_answer(&mut self, asked: &Asked) -> Answer {
-        let mut bytes = [0; 256];
+        let mut bytes = [0; PIECE];
         let parcel = self.parcel(self.core, self.current).ok_or(Error::Gone)?;
         match asked.how {
             Use::Plain => return Ok(asked.value as usize),
             Use::Grant => return Ok(0),
             Use::Map => return self.mapping_allowed(asked),
             Use::Child => return self.take_child(asked),
-            Use::Copy | Use::Message => parcel.get(0, &mut bytes),
+            Use::Copy | Use::Message | Use::Record => {}
         }
         let whole = if asked.how == Use::Copy { asked.value as usize } else { Slot::SIZE };
-        let len = (asked.len as usize).min(whole).min(bytes.len());
-        self.copy_out_words(asked.buf, &bytes[..len])?;
-        if asked.how == Use::Message {
+        let len = (asked.len as usize).min(whole);
+        for at in (0..len).step_by(PIECE) {
+            let piece = &mut bytes[..PIECE.min(len - at)];
+            parcel.get(at, piece);
+            let to = asked.buf.0.checked_add(at as u64).ok_or(Error::BadAddress)?;
+            self.copy_out_words(UserAddr(to), piece)?;
+        }
+        if asked.how != Use::Copy {
             if asked.slot != 0 {
                 self.forget_child(asked.slot);
             }
@@ -267,6 +278,9 @@ impl<M: Machine> Kernel<M> {
 
     /// The home of something that we watch has news.
     pub(super) fn signalled(&mut self, from: u8, note: &Note) {
+        if note.object == single::AUDIT {
+            return self.chain_grew(note.a);
+        }
         for index in 0..OBJECTS {
             let Body::Far(far) = &mut self.objects[index].body else { continue };
             let home = Home { core: from, object: note.object as u16, epoch: note.epoch };

@@ -10,6 +10,7 @@
 pub(crate) mod ask;
 mod born;
 mod borrow;
+mod chain;
 mod child;
 pub(crate) mod ends;
 mod family;
@@ -128,8 +129,11 @@ impl<M: Machine> Kernel<M> {
             while left > 0
                 && let Some(message) = self.receivers[from].receive(lane)
             {
-                left -= 1;
-                self.handle_note(from as u8, &Note::decode(&message), &message);
+                let note = Note::decode(&message);
+                // It may hash a record.
+                let parts = if note.kind == kind::READ { AT_ONCE / 2 } else { 1 };
+                left = left.saturating_sub(parts);
+                self.handle_note(from as u8, &note, &message);
             }
             for word in 0..lane::BELLS {
                 let bells = self.receivers[from].hear(lane, word);

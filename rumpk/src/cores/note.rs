@@ -3,7 +3,7 @@
 //! How many can be under way from one core to another, so that [`lane::PLACES`] (1024) suffice: a request for each of its
 //! fibers (64) and an answer for each fiber of the other (64); the end of each of its fibers (64); one WATCH for each of its
 //! far ends and one SIGNAL for each of the other's (two for a domain: 64 each, and 64 each for what is borrowed); one ORPHAN
-//! for each far child (64); one GRANT of each fiber of the other two cores that passes here (128); one VOID for each thing lent and
+//! for each far child (64); a WATCH and a SIGNAL of the audit chain; one GRANT of each fiber of the other two cores that passes here (128); one VOID for each thing lent and
 //! one VOIDED for each borrowed (64 each). The rest, and at most [`AUDITS`], is for audit records, which are counted where
 //! they do not fit.
 use lane::Message;
@@ -39,6 +39,12 @@ pub mod kind {
     pub const STATS: u8 = 21;
     /// May a domain of ours map this object?
     pub const MAP: u8 = 22;
+    /// Append the record in the parcel to the chain; `a` records were refused before it.
+    pub const APPEND: u8 = 23;
+    /// Records of the chain from number `a` on, at most `b`.
+    pub const READ: u8 = 24;
+    /// The first record from number `a` on, as a message.
+    pub const NEXT: u8 = 25;
     /// Park the copy in the parcel, or pass it on; coded by `super::super::hand`.
     pub const GRANT: u8 = 32;
     /// Nobody has this object of ours any more: `word` our entry for it, and how many mappings we allowed.

@@ -4,7 +4,7 @@
 //! or touch its memory.
 use super::note::{Note, kind};
 use crate::kernel::{Kernel, OBJECTS};
-use crate::object::{Body, Stop};
+use crate::object::{Body, Stop, single};
 use abi::call::{Error, MESSAGE_MIN, op, want};
 use abi::ring::Slot;
 use abi::stats::state;
@@ -33,6 +33,7 @@ impl<M: Machine> Kernel<M> {
             kind::SPAWN => self.serve_spawn(from, note),
             kind::STATS => self.serve_stats(from, note),
             kind::MAP => self.serve_map(from, note),
+            kind::APPEND | kind::READ | kind::NEXT => self.serve_chain(from, note),
             _ => self.serve_object(from, note).map(|value| (value, 0)),
         };
         let (status, a, b) = match answer {
@@ -105,6 +106,9 @@ impl<M: Machine> Kernel<M> {
 
     /// Another core waits for this object: it is told now, or when it is signalled.
     pub(super) fn watch(&mut self, from: u8, note: &Note) {
+        if note.object == single::AUDIT {
+            return self.chain_watched(from, note.a);
+        }
         let wants = note.word as u8;
         let got = match self.object_of(note) {
             Ok((index, Body::End { channel, side })) => {

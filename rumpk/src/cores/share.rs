@@ -4,7 +4,6 @@ use super::note::{AUDITS, kind};
 use super::parcel::Parcel;
 use crate::kernel::{CHANNELS, FIBERS, Kernel, OBJECTS};
 use abi::boot::Service;
-use abi::call::Error;
 use abi::cap::Kind;
 use abi::pledge::WINDOW_NS;
 use arch::{CORES, Machine};
@@ -135,7 +134,7 @@ impl<M: Machine> Kernel<M> {
         shared.loads[self.core as usize % CORES].store(load, Ordering::Relaxed);
     }
 
-    /// Whether a service gets the AUDIT object: it is where the chain is.
+    /// Whether a service gets the AUDIT object: unless it is placed it runs where the chain is, where its calls cost least.
     fn audits(&self, service: &Service) -> bool {
         let Some(manifest) = self.manifest() else { return false };
         (0..service.grant_count)
@@ -160,11 +159,6 @@ impl<M: Machine> Kernel<M> {
         (0..self.places.cores).min_by_key(load).unwrap_or(self.core)
     }
 
-    /// The chain's home is core 0, and only there it is read and written by calls.
-    pub(crate) fn chain_is_here(&self) -> Result<(), Error> {
-        if self.core == 0 { Ok(()) } else { Err(Error::Unsupported) }
-    }
-
     /// Sends an audit record to core 0, which alone writes the chain.
     pub(crate) fn audit_to_first(&mut self, entry: &Entry) {
         let Some(shared) = self.shared else { return };
@@ -181,6 +175,7 @@ impl<M: Machine> Kernel<M> {
         for (word, part) in message[3..7].iter_mut().zip(entry.data.chunks_exact(8)) {
             *word = u64::from_le_bytes(part.try_into().unwrap_or_default());
         }
+        message[7] = self.refused_here();
         if self.senders[0].send(lane, &message).is_ok() {
             self.call_core(0);
         }
@@ -192,7 +187,8 @@ impl<M: Machine> Kernel<M> {
         for (part, word) in data.chunks_exact_mut(8).zip(&message[3..7]) {
             part.copy_from_slice(&word.to_le_bytes());
         }
-        self.audit_append(&Entry {
+        self.chain.drop_many(message[7]);
+        let entry = Entry {
             time: message[2],
             kind: (message[0] >> 16) as u16,
             cell: 0,
@@ -200,6 +196,12 @@ impl<M: Machine> Kernel<M> {
             object: (message[1] >> 32) as u32,
             status: (message[0] >> 32) as u32 as i32,
             data,
-        });
+        };
+        if entry.kind == abi::prov::kind::APPLICATION {
+            // The last words of one that panicked: nobody is there to be told that they found no room.
+            let _ = self.audit_application(&entry);
+        } else {
+            self.audit_append(&entry);
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! Kernels side by side on machines that share RAM: every message between them is passed on by the test, one at a time.
 extern crate std;
+mod audit;
 mod restarts;
 
 use super::Shared;

@@ -42,7 +42,9 @@ pub fn whole(name: &str) -> String {
         Some(file) => read(&path.with_file_name(file)),
         None => format!("{line}\n"),
     };
-    lines.lines().map(line).collect()
+    // Its text will stand in another folder: what it names in the tree is named from the root.
+    let root = format!("\"{}/", crate::workspace().root.display());
+    lines.lines().map(line).collect::<String>().replace("\"../../../", &root)
 }
 
 /// Builds a profile's text and says how to boot it, counting instructions.

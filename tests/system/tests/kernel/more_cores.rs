@@ -63,6 +63,30 @@ fn the_shell_on_another_core_runs_and_asks() {
     }
 }
 
+/// The chain's home is core 0: a flood of another core keeps to its share and is told of, and a shell there shows it.
+#[test]
+fn a_flood_of_records_on_another_core_is_taken_dropped_and_told() {
+    for (cores, last) in SIZES {
+        // So few that it ends before the shell is asked.
+        let text = on_cores(&whole("audit").replace("\"2000\"", "\"300\""), cores);
+        let text = placed(&placed(&text, "flood", last), "shell", 1);
+        let outcome = boot(&text).script(script(["audit", "audit 300", "poweroff"])).run();
+        expect_exit(&outcome, 0);
+        let text = outcome.text().replace('\r', "");
+        let said = text.lines().find_map(|l| l.split_once("flood: ")?.1.strip_suffix(" dropped"));
+        let said = said.unwrap_or_else(|| panic!("{cores}: the flood does not end:\n{text}"));
+        let (taken, dropped) = said.split_once(" taken, ").expect("two numbers");
+        let number = |word: &str| word.parse::<u64>().expect("a number");
+        assert_eq!(number(taken) + number(dropped), 300, "{cores}: {said}");
+        assert!(number(taken) >= 8 && number(dropped) > 200, "{cores}: {said}");
+        let table = text.split("nexus> audit 300").nth(1).unwrap_or_else(|| panic!("{text}"));
+        for word in ["application", "overrun", "flood"] {
+            assert!(table.contains(word), "{cores}: no {word} in:\n{table}");
+        }
+        assert!(!table.contains("lost on the way"), "{cores}:\n{table}");
+    }
+}
+
 /// Who sees only a part of the files, away from core 0.
 #[test]
 fn what_is_not_unveiled_is_not_found_on_other_cores() {
