@@ -231,6 +231,7 @@ impl<M: Machine> Kernel<M> {
             service: domain.service,
             fibers: 1 << place,
             fibers_max: domain.fibers_max,
+            fate: domain.fate,
             first: place as u8,
             last: place as u8,
             parent: domain.parent,

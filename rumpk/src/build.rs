@@ -4,6 +4,7 @@
 //! kept pages are the kernel's and mapped nowhere: what the next instance needs of this one, the argument block and the
 //! checkpoint. At a Blink only what the instance could have written is made anew; the tables are, too, so that nothing it had
 //! mapped stays reachable.
+use crate::blink::Fate;
 use crate::image::Image;
 use crate::job::{Phase, Step};
 use crate::kernel::{DOMAINS, FIBERS, Kernel};
@@ -263,7 +264,8 @@ impl<M: Machine> Kernel<M> {
         let place = domain.first as usize % FIBERS;
         self.fibers[place].frame = M::Frame::start(entry, args_at, args, self.isolated);
         self.fibers[place].state = state::READY;
-        self.domains[id as usize % DOMAINS].ready = 1 << place;
+        let domain = &mut self.domains[id as usize % DOMAINS];
+        (domain.ready, domain.fate) = (1 << place, Fate::End);
         if self.domains[id as usize % DOMAINS].layout.again {
             self.count_blink(id);
         }

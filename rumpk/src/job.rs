@@ -23,6 +23,9 @@ use crate::blink::Fate;
 use crate::kernel::{DOMAINS, FIBERS, Kernel, NONE};
 use arch::Machine;
 
+/// Who starts anew with less energy than this does not get far, ns.
+const STARVED_NS: i64 = 2_000;
+
 /// What comes next.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Phase {
@@ -88,6 +91,7 @@ impl<M: Machine> Kernel<M> {
     /// One step of the domain's job, at its expense; then whatever interrupted meanwhile.
     pub(crate) fn work(&mut self, id: u8) {
         self.current = NONE;
+        let restarts = self.domains[id as usize % DOMAINS].fate == Fate::Blink;
         self.step(id);
         // Who is made or taken apart cannot cooperate; its energy bounds it all the same.
         self.sched.cooperated(id);
@@ -98,7 +102,12 @@ impl<M: Machine> Kernel<M> {
         if !domain.is_free() {
             domain.time += spent;
             self.fibers[domain.first as usize % FIBERS].time += spent;
-            self.sched.charge(id, spent, now);
+            let exhausted = self.sched.charge(id, spent, now).exhausted;
+            // Nor is it much of a restart whose first instruction has to wait.
+            let starved = domain.job.is_none() && self.sched.energy_left(id) < STARVED_NS;
+            if restarts && (exhausted || starved) {
+                self.sched.advance(id, now);
+            }
         }
         self.interrupts();
     }

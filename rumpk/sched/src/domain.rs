@@ -18,8 +18,10 @@ pub(crate) struct Domain {
     /// Since when there was no strike: the end of the window of the last one.
     pub(crate) clean_from: u64,
     pub(crate) missed: u32,
-    /// ns that its next window pays back; see [`Self::advance`].
+    /// ns that the next window's end pays back that pays a whole budget; see [`Self::advance`].
     pub(crate) owed: u32,
+    /// ns that the window's end pays less than a budget, as it comes early; see [`Self::pay_in_part`].
+    pub(crate) early: u32,
     pub(crate) spectrum: u8,
     /// Longest row of strikes that is not forgotten, 0 to 3.
     pub(crate) strikes: u8,
@@ -39,6 +41,7 @@ impl Domain {
         clean_from: 0,
         missed: 0,
         owed: 0,
+        early: 0,
         spectrum: VOID,
         strikes: 0,
         row: 0,
@@ -111,9 +114,9 @@ impl Domain {
         let ended = late / self.window() + 1;
         // Without energy and without a yield it was struck, or a debt slept through it: neither ends a row.
         let clean = self.energy > 0 || self.cooperated;
-        let paid = i64::try_from(ended).unwrap_or(i64::MAX).saturating_mul(self.budget);
-        let owed = i64::from(core::mem::take(&mut self.owed));
-        self.energy = (self.energy - owed).saturating_add(paid).min(self.budget);
+        let further = i64::try_from(ended - 1).unwrap_or(i64::MAX).saturating_mul(self.budget);
+        let income = self.income();
+        self.energy = (self.energy + income).saturating_add(further).min(self.budget);
         self.deadline += ended * self.window();
         self.next_window(now, clean);
     }
@@ -127,10 +130,16 @@ impl Domain {
         self.next_window(now, true);
     }
 
-    /// A window's budget, less what was had in advance.
+    /// What the end of the window pays: a budget less what was had in advance, or the part of one that is due so early.
+    #[inline(always)]
+    fn income(&mut self) -> i64 {
+        let less = if self.early == 0 { &mut self.owed } else { &mut self.early };
+        self.budget - i64::from(core::mem::take(less))
+    }
+
     #[inline(always)]
     fn fill(&mut self) {
-        self.energy = self.budget - i64::from(core::mem::take(&mut self.owed));
+        self.energy = self.income();
     }
 
     /// Energy for a restart now, out of the next window: what it spends now it lacks then. `false`: it needs none, or has to
@@ -147,6 +156,26 @@ impl Domain {
             self.deadline = now + self.window();
         }
         true
+    }
+
+    /// Without energy worth speaking of, and without an advance, a restart waits until its domain's share of the time comes to
+    /// what a restart needs, not for the end of the window: the window ends then, pays that much and no more, and the next
+    /// one ends as much later as time was paid for. [`Self::wake`] does the same for who has slept.
+    pub(crate) fn pay_in_part(&mut self, now: u64) {
+        if self.early != 0 || self.energy >= KERNEL_STRETCH_NS as i64 {
+            return;
+        }
+        let (window, full) = (self.window(), self.budget as u64);
+        let begun = self.deadline.saturating_sub(window).min(now);
+        let needed = (RESTART_NS as i64 - self.energy) as u64;
+        let due = (full * (now - begun) / window).max(needed);
+        // What is left is not for use by an earlier end than it was promised for: it comes with the payment.
+        let left = self.energy.max(0) as u64;
+        if due + left < full {
+            self.energy = self.energy.min(0);
+            self.early = (full - due - left) as u32;
+            self.deadline = begun + (due * window).div_ceil(full);
+        }
     }
 
     /// When a domain without energy has some again: the end of the window whose budget pays its debt.

@@ -261,16 +261,22 @@ impl Harmonic {
         Charged { exhausted, strike }
     }
 
-    /// The domain starts anew: with too little energy for it, it gets some in advance, out of its own next window. One
-    /// domain of the core in [`RESTART_PERIOD_NS`]; admission keeps the time free. The others start when they have paid.
+    /// The domain starts anew, or goes on doing so: with too little energy for it, it gets some in advance, out of its own
+    /// next window. One domain of the core in [`RESTART_PERIOD_NS`]; admission keeps the time free. The others go on as
+    /// soon as they have paid for a restart.
     #[cold]
     pub fn advance(&mut self, id: u8, now: u64) {
-        let response = self.response[usize::from(self.at(id).spectrum & 3)];
-        let here = self.is_present(id) && now >= self.advances_at;
-        if here && self.at_mut(id).advance(now, response) {
-            self.advances_at = now + RESTART_PERIOD_NS;
-            self.enlist(id);
+        let s = usize::from(self.at(id).spectrum & 3);
+        if !self.is_present(id) || s == usize::from(VOID) {
+            return;
         }
+        let response = self.response[s];
+        if now >= self.advances_at && self.at_mut(id).advance(now, response) {
+            self.advances_at = now + RESTART_PERIOD_NS;
+        } else {
+            self.at_mut(id).pay_in_part(now);
+        }
+        self.enlist(id);
     }
 
     /// The domain yielded or waited: no strike in this window.

@@ -297,3 +297,35 @@ fn void_is_never_throttled() {
     c.wake(0, u64::MAX - 1);
     assert_eq!(pick(&mut c, u64::MAX - 1), Some(0));
 }
+
+/// Who starts anew over and over has the energy of one restart as soon as its share of the time comes to it, and no more
+/// than its share.
+#[test]
+fn a_restart_is_paid_for_when_its_share_is_due() {
+    const B: u64 = sched::RESTART_NS;
+    let (budget, window) = (400 * US, 2 * MS);
+    let mut core = core(&[(VOID, 0), (PHOTON, budget)]);
+    core.wake(1, 0);
+    // All is spent at once; the core's advance, too.
+    core.charge(1, budget, budget);
+    core.advance(1, budget);
+    let mut now = budget + B;
+    core.charge(1, B, now);
+    let mut spent = budget + B;
+    for _ in 0..20 {
+        assert!(core.is_throttled(1));
+        core.advance(1, now);
+        let due = core.next_event(now);
+        assert!(due > now && due - now <= B * window / budget, "{due} after {now}");
+        // Asked for twice, it comes no sooner.
+        core.advance(1, now);
+        assert_eq!((core.next_event(now), core.pick(due - 1)), (due, None));
+        core.pick(due).expect("it has been paid");
+        assert_eq!(core.energy_left(1), B as i64);
+        now = due + B;
+        core.charge(1, B, now);
+        spent += B;
+        // Its share of the time, one budget, and what it had in advance.
+        assert!(spent <= now * budget / window + budget + B, "{spent} by {now}");
+    }
+}
