@@ -104,10 +104,14 @@ pub(crate) fn cell_manifest() -> Vec<u8> {
 pub(crate) fn prepare(ram: u64) -> (Host, Handoff) {
     let mask = 2 << pledge::SPECTRUM_SHIFT | pledge::BITS;
     let archive = tar(&[("Boot/bin/init", image(mask)), ("Boot/bin/child", image(mask))]);
-    let manifest = cell_manifest();
+    prepare_with(ram, &archive, &cell_manifest())
+}
+
+/// The same with another archive and another cell manifest.
+pub(crate) fn prepare_with(ram: u64, archive: &[u8], manifest: &[u8]) -> (Host, Handoff) {
     let mut host = Host::new(virt::CELL0, ram);
-    host.bytes_mut(virt::ARCHIVE, archive.len()).copy_from_slice(&archive);
-    host.bytes_mut(virt::MANIFEST, manifest.len()).copy_from_slice(&manifest);
+    host.bytes_mut(virt::ARCHIVE, archive.len()).copy_from_slice(archive);
+    host.bytes_mut(virt::MANIFEST, manifest.len()).copy_from_slice(manifest);
     let handoff = Handoff {
         magic: HANDOFF_MAGIC,
         version: 1,

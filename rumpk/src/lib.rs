@@ -81,3 +81,5 @@ mod left_off_tests;
 mod mapping_tests;
 #[cfg(test)]
 mod pledge_tests;
+#[cfg(test)]
+mod quiesce_tests;

@@ -227,7 +227,9 @@ impl Machine for Host {
         let from = self.ram.bytes(from, len).to_vec();
         self.bytes_mut(to, len).copy_from_slice(&from);
     }
+    /// Takes time, as an access to a device does: who polls with a bound comes to its end.
     fn read_register(&mut self, pa: u64) -> u32 {
+        self.advance(100);
         self.registers.get(&pa).copied().unwrap_or(0)
     }
     fn write_register(&mut self, pa: u64, value: u32) {
