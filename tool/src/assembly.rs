@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::bundle::{self, Key, Table};
 use crate::failure::{Context, Failure};
 use crate::machine::arguments::Board;
+use crate::machine::remark::Images;
 use crate::profile::{self, ImageRef, Profile};
 use crate::report::{Report, Reports};
 use crate::workspace::Workspace;
@@ -40,6 +41,8 @@ pub struct Built {
     pub bundle: Vec<u8>,
     /// The ELF files of all programs, for symbols.
     pub elves: Vec<PathBuf>,
+    /// Which of them is which image.
+    pub(crate) sources: BTreeMap<ImageRef, PathBuf>,
 }
 
 impl Built {
@@ -54,6 +57,25 @@ impl Built {
             consoles: self.profile.consoles(),
             ..Board::default()
         }
+    }
+
+    /// The ELF files of the programs on the first or the second console, by the names that their fibers have: a service's own, an
+    /// image's where it was started by path. Where two cells use a name for two images, the later one has it.
+    #[must_use]
+    pub fn programs(&self, second: bool) -> Images {
+        let mut all = Images::new();
+        for cell in self.profile.cells().iter().filter(|c| c.second_console() == second) {
+            let packed = cell.images().into_iter().map(|i| (i.value.name(), i.value));
+            let services = cell.services.iter();
+            let named =
+                services.filter_map(|s| Some((s.name.value.clone(), s.image.clone()?.value)));
+            for (name, image) in packed.chain(named) {
+                if let Some(elf) = self.sources.get(&image) {
+                    all.insert(name, elf.clone());
+                }
+            }
+        }
+        all
     }
 }
 
@@ -181,10 +203,18 @@ fn finish(
     let bytes = std::fs::read(elf).context(|| format!("read {}", elf.display()))?;
     let flat = pack::flatten(&bytes).map_err(Failure::new)?;
     let loader = loader::patch(flat.bytes, &signing.key.public_key(), signing.floor)?;
+    let mut sources = BTreeMap::new();
+    for image in profile.images() {
+        let elf = match &image {
+            ImageRef::File(path) => Some(programs.apps.get(path).map_or(path, |app| &app.elf)),
+            ImageRef::BuiltIn(name) => programs.elves.get(name),
+        };
+        if let Some(elf) = elf.cloned() {
+            sources.insert(image, elf);
+        }
+    }
     let mut files: Vec<PathBuf> = programs.elves.values().cloned().collect();
-    files.extend(profile.images().into_iter().filter_map(|image| match image {
-        ImageRef::File(path) => Some(programs.apps.get(&path).map_or(path, |app| app.elf.clone())),
-        ImageRef::BuiltIn(_) => None,
-    }));
-    Ok(Built { profile, loader, bundle, elves: files })
+    let own = sources.iter().filter(|(image, _)| matches!(image, ImageRef::File(_)));
+    files.extend(own.map(|(_, elf)| elf.clone()));
+    Ok(Built { profile, loader, bundle, elves: files, sources })
 }

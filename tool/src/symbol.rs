@@ -1,6 +1,6 @@
 //! Names and source lines of addresses, from the ELF files a machine was made of.
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use addr2line::Loader;
 use object::{Object, ObjectSegment};
@@ -11,18 +11,40 @@ pub fn locate(elves: &[PathBuf], pc: u64) -> Option<String> {
     elves.iter().find_map(|elf| locate_in(elf, pc))
 }
 
-fn locate_in(elf: &PathBuf, pc: u64) -> Option<String> {
-    let bytes = std::fs::read(elf).ok()?;
-    let file = object::File::parse(&*bytes).ok()?;
-    if !file.segments().any(|s| (s.address()..s.address() + s.size()).contains(&pc)) {
-        return None;
-    }
-    let loader = Loader::new(elf).ok()?;
+fn locate_in(elf: &Path, pc: u64) -> Option<String> {
     let name = elf.file_name()?.to_string_lossy();
-    let symbol = loader.find_symbol(pc).map(|s| demangle(s).to_string());
-    let symbol = symbol.unwrap_or_else(|| format!("{pc:#x}"));
-    let place = line(&loader, pc).map(|l| format!(" ({l})"));
-    Some(format!("{name}: {symbol}{}", place.unwrap_or_default()))
+    Some(format!("{name}: {}", Lines::open(elf)?.at(pc)?))
+}
+
+/// Functions and lines of one ELF file.
+pub struct Lines {
+    loader: Loader,
+    /// First address and the one behind the last, of each segment.
+    segments: Vec<(u64, u64)>,
+}
+
+impl Lines {
+    /// `None` if it is no ELF file that can be read.
+    #[must_use]
+    pub fn open(elf: &Path) -> Option<Self> {
+        let bytes = std::fs::read(elf).ok()?;
+        let file = object::File::parse(&*bytes).ok()?;
+        let segments = file.segments().map(|s| (s.address(), s.address().saturating_add(s.size())));
+        let segments = segments.collect();
+        Some(Self { loader: Loader::new(elf).ok()?, segments })
+    }
+
+    /// The function and source line at `pc`; `None` if nothing of the program is there.
+    #[must_use]
+    pub fn at(&self, pc: u64) -> Option<String> {
+        if !self.segments.iter().any(|&(from, to)| (from..to).contains(&pc)) {
+            return None;
+        }
+        let symbol = self.loader.find_symbol(pc).map(|s| demangle(s).to_string());
+        let symbol = symbol.unwrap_or_else(|| format!("{pc:#x}"));
+        let place = line(&self.loader, pc).map(|l| format!(" ({l})"));
+        Some(format!("{symbol}{}", place.unwrap_or_default()))
+    }
 }
 
 /// The innermost source line that is ours: an inlined read of the standard library tells nobody

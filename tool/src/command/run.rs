@@ -8,6 +8,7 @@ use super::{assemble, signing};
 use crate::assembly::{self, profile_path};
 use crate::cli::Run;
 use crate::failure::{Context, Failure};
+use crate::machine::remark::{Images, Remarks};
 use crate::machine::screen::{Named, Screen};
 use crate::machine::{self, Input, Options, Second};
 use crate::symbol;
@@ -48,13 +49,17 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         let name = name.map_or("second", |c| c.name.value.as_str());
         Box::new(Named::new(name, Box::new(std::io::stdout())))
     };
+    // A bundle that was made elsewhere is of other ELF files than those of this tree.
+    let known = |second| if a.bundle.is_some() { Images::new() } else { built.programs(second) };
+    let second = Box::new(Remarks::new(known(true), second));
+    let first = Box::new(Remarks::new(known(false), Box::new(screen.view(0))));
     let outcome = machine::boot(Options {
         board,
         loader: built.loader,
         bundle: built.bundle,
         rumkv: built.profile.rumkv().is_some(),
         input: if terminal { Input::Terminal(screen.clone()) } else { Input::Standard },
-        output: Box::new(screen.view(0)),
+        output: first,
         timeout: a.timeout.map(Duration::from_secs),
         count_exceptions: false,
         resets: 0,

@@ -8,6 +8,7 @@ pub mod console;
 pub mod escape;
 pub mod exceptions;
 pub mod qmp;
+pub mod remark;
 pub mod screen;
 pub mod verdict;
 

@@ -2,6 +2,7 @@
 use std::time::Duration;
 
 use nexus::assembly::{self, Built};
+use system::command::{nexus, run};
 use system::session::{answers, profile, script};
 use system::{Boot, built, expect_exit, folder, signing, workspace};
 
@@ -142,4 +143,32 @@ fn the_shell_restarts_the_console_and_tells_why_a_program_ended() {
     assert!(of("why nobody").contains("nothing is known"), "{}", of("why nobody"));
     assert_eq!(of("kill uart"), "kill: uart: its policy is to restart");
     assert_eq!(of("echo still here"), "still here");
+}
+
+/// Who sits at `./nexus run` gets the source line behind each address that `why` prints; what the machine itself said is as before.
+#[test]
+fn a_person_is_told_the_source_line_behind_each_address() {
+    let commands =
+        ["run touch read 0x10", "why touch", "run misuse panic", "why misuse", "poweroff"];
+    let ended = run(
+        nexus(&["run", &profile("guests-micro"), "--timeout", "100"]),
+        script(commands).as_bytes(),
+    );
+    assert_eq!(ended.code, Some(0), "{ended:?}");
+    let remark = |image: &str| {
+        let mut all = ended.out.lines().filter_map(|l| l.strip_prefix("  ")?.strip_prefix(image));
+        all.next().unwrap_or_else(|| panic!("nothing about {image}:\n{}", ended.out))
+    };
+    let place = remark("touch+0x").split(": ").nth(1).expect("a function");
+    let line = place.strip_prefix("touch::main (").and_then(|p| p.strip_suffix(')'));
+    let (file, line) = line.and_then(|l| l.rsplit_once(':')).expect(place);
+    assert!(file.ends_with("tests/guests/src/bin/touch.rs"), "{place}");
+    let source = include_str!("../../../guests/src/bin/touch.rs");
+    let line = source.lines().nth(line.parse::<usize>().expect("a number") - 1).expect("a line");
+    assert!(line.contains("read_volatile"), "{place}: {line}");
+    assert!(remark("misuse+0x").contains(": rt::start::panicked ("), "{}", ended.out);
+    let lines: Vec<&str> = ended.out.lines().collect();
+    let at = lines.iter().position(|l| l.contains("pc touch+0x")).expect("the post-mortem");
+    // Program counter and return address; then what follows in the machine's own text.
+    assert!(lines[at + 3].starts_with("  last call "), "{}", ended.out);
 }
