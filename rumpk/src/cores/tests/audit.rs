@@ -1,5 +1,6 @@
 //! The audit chain, whose home is core 0, for a fiber of another core.
 use super::*;
+use crate::cores::note::AUDITS;
 use abi::call::{Append, prov_op};
 use abi::cap::Kind;
 use abi::prov::{Notice, ProvRecord, kind};
@@ -156,4 +157,32 @@ fn last_words_of_another_core_are_in_the_chain() {
     let said = |r: &&ProvRecord| r.kind == kind::APPLICATION && r.fiber == fiber;
     let said: Vec<u8> = all.iter().filter(said).flat_map(|r| r.data).collect();
     assert_eq!(abi::text(&said), words);
+}
+
+/// While core 0 does not look, what its lane has no room for is lost, counted, and told to whoever asks; what fits keeps its
+/// order, and the lane works on.
+#[test]
+fn records_that_find_the_lane_full_are_lost_and_counted() {
+    const MORE: u32 = 40;
+    let (mut c, _) = with_audit();
+    let fits = lane::PLACES - AUDITS + 1;
+    let next = c.0[0].chain.next();
+    for n in 0..fits + MORE {
+        c.0[1].audit(kind::PLEDGE, 9, n, 0, b"much");
+    }
+    assert_eq!(c.0[0].chain.next(), next, "core 0 did not look");
+    c.settle();
+    c.0[1].audit(kind::PLEDGE, 9, u32::MAX, 0, b"again");
+    c.settle();
+    let of = |r: &ProvRecord| (r.fiber == 9).then_some(r.object);
+    let seen: Vec<u32> = records(&mut c).iter().filter_map(of).collect();
+    let wanted: Vec<u32> = (0..fits).chain([u32::MAX]).collect();
+    assert!(wanted.ends_with(&seen) && seen.len() > 700, "{} of {fits}", seen.len());
+    let lost = |c: &mut Cores, core: u64| {
+        let input = u64::from(CLASS_SYSTEM) | core << 32;
+        let at = c.store(0, 0, &input.to_le_bytes());
+        assert_eq!(c.call(0, n::META, [meta::STATS, at, 128, 0, 0, 0]), (0, SystemStats::SIZE));
+        SystemStats::decode(&c.load::<128>(0, 0)).expect("whole").audits_lost
+    };
+    assert_eq!((lost(&mut c, 0), lost(&mut c, 1)), (0, MORE.into()));
 }
