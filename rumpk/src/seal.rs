@@ -206,9 +206,20 @@ impl<M: Machine> Kernel<M> {
 
     /// POWER: with a sealer alive the chain is sealed first; the caller waits, for good.
     pub(crate) fn power(&mut self, operation: usize) -> Answer {
+        if self.chain_is_far() {
+            return self.power_far(operation);
+        }
+        self.close(operation, self.domain);
+        self.hold(number::SEND, &[0; 6])
+    }
+
+    /// The cell is to be switched off, as a fiber of domain `asker` wants, or [`NONE`] if it is on another core. The sealer
+    /// itself does not wait for its own seal.
+    ///
+    /// [`NONE`]: crate::kernel::NONE
+    pub(crate) fn close(&mut self, operation: usize, asker: u8) {
         if self.seals.closing == 0 {
-            let sealed =
-                self.chain.unsealed() == 0 || self.sealer().is_none_or(|id| id == self.domain);
+            let sealed = self.chain.unsealed() == 0 || self.sealer().is_none_or(|id| id == asker);
             self.seals.closing = 1 + operation as u8;
             if sealed {
                 self.power_now();
@@ -217,7 +228,6 @@ impl<M: Machine> Kernel<M> {
             self.note_timer(self.seals.until);
             self.audit_signal();
         }
-        self.hold(number::SEND, &[0; 6])
     }
 
     /// Time is up: the tail stays unsealed.

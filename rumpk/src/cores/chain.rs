@@ -60,6 +60,12 @@ impl<M: Machine> Kernel<M> {
         self.ask_core(HOME, note, asked).map(|_| ())
     }
 
+    /// POWER: the chain's home seals and switches off. There is no answer: the caller waits for good.
+    pub(crate) fn power_far(&mut self, operation: usize) -> Answer {
+        let note = Note { kind: kind::POWER, word: operation as u32, ..Note::default() };
+        self.ask_core(HOME, note, Asked::NONE)
+    }
+
     /// Serves a request about the chain.
     pub(super) fn serve_chain(&mut self, from: u8, note: &Note) -> Result<(u64, u64), Stop> {
         let parcel = self.parcel(from, note.place).ok_or(Error::Gone)?;

@@ -163,6 +163,7 @@ impl<M: Machine> Kernel<M> {
             kind::WATCH => self.watch(from, note),
             kind::SIGNAL => self.signalled(from, note),
             kind::AUDIT => self.audit_far(message),
+            kind::POWER => self.close(note.word as usize, NONE),
             kind::GRANT => self.handed(note),
             kind::VOID => self.called_back(from, note),
             kind::VOIDED => self.given_back(from, note),

@@ -45,6 +45,8 @@ pub mod kind {
     pub const READ: u8 = 24;
     /// The first record from number `a` on, as a message.
     pub const NEXT: u8 = 25;
+    /// Switch off, by operation `word` of POWER, once the chain is sealed: nobody answers.
+    pub const POWER: u8 = 26;
     /// Park the copy in the parcel, or pass it on; coded by `super::super::hand`.
     pub const GRANT: u8 = 32;
     /// Nobody has this object of ours any more: `word` our entry for it, and how many mappings we allowed.

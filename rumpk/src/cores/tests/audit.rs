@@ -1,9 +1,11 @@
 //! The audit chain, whose home is core 0, for a fiber of another core.
 use super::*;
 use crate::cores::note::AUDITS;
+use crate::seal::Seals;
 use abi::call::{Append, prov_op};
 use abi::cap::Kind;
 use abi::prov::{Notice, ProvRecord, kind};
+use arch::host::Stopped;
 use prov::{BYTES, found};
 
 /// Where the tests put AUDIT.
@@ -185,4 +187,73 @@ fn records_that_find_the_lane_full_are_lost_and_counted() {
         SystemStats::decode(&c.load::<128>(0, 0)).expect("whole").audits_lost
     };
     assert_eq!((lost(&mut c, 0), lost(&mut c, 1)), (0, MORE.into()));
+}
+
+/// Subject zero, on core 0, is the one that seals; a child on core 1 has POWER and asks.
+fn asked_for_power(operation: usize) -> Cores {
+    let (mut c, _) = with_audit();
+    give(&mut c, 0);
+    let kernel = &mut c.0[1];
+    let single = crate::object::single::POWER;
+    let cap = kernel.cap(Kind::POWER, single, Kind::POWER.verbs(), 0);
+    kernel.fiber_mut().caps.put(31usize, cap).expect("free");
+    assert_eq!(c.0[1].call(n::SEND, &[31, operation, 0, 0, 0, 0]).status, 1, "it waits");
+    c.run(1);
+    c
+}
+
+/// Core 0 looks at what it was sent; how the machine stopped, if it did.
+fn look(c: &mut Cores) -> Option<Stopped> {
+    assert_eq!(c.0[1].machine.take_calls(), 1);
+    c.0[0].machine.be_called();
+    let kernel = &mut c.0[0];
+    stopped(|| {
+        kernel.trap(&Trap::Interrupt);
+    })
+}
+
+/// The sealer may be what core 0 is running: it has sealed nothing yet all the same.
+#[test]
+fn power_asked_for_on_another_core_waits_for_the_last_seal() {
+    let mut c = asked_for_power(op::POWER_OFF);
+    c.0[0].seals = Seals::of(c.0[0].domain().service);
+    assert_eq!(look(&mut c), None, "it waits for the seal");
+    c.settle();
+    assert_eq!(c.0[1].current, NONE, "who asked does not go on");
+    let kernel = &mut c.0[0];
+    kernel.chain.hash(kernel.machine.bytes_mut(virt::PROVCHAIN, BYTES), u64::MAX);
+    let object = kernel.chain.next() as u32 - 1;
+    let head = Append { kind: kind::CHECKPOINT, object, ..Append::zeroed() };
+    let at = c.store(0, 0, &head.encode());
+    let len = Append::SIZE + prov::SEAL_LEN;
+    let args = [AUDIT.into(), prov_op::APPEND, at, len, 0, 0];
+    let kernel = &mut c.0[0];
+    let how = stopped(|| {
+        kernel.call(n::PROV, &args);
+    });
+    assert_eq!(how, Some(Stopped::Off));
+    let kinds: Vec<u16> = records(&mut c).iter().map(|r| r.kind).collect();
+    assert!(kinds.ends_with(&[kind::CHECKPOINT; 2]), "{kinds:?}");
+}
+
+/// Without a sealer nothing is waited for; one that does nothing has 200 ms.
+#[test]
+fn power_asked_for_on_another_core_does_not_wait_for_ever() {
+    let mut c = asked_for_power(op::POWER_RESET);
+    assert_eq!(look(&mut c), Some(Stopped::Reset));
+    let mut c = asked_for_power(op::POWER_RESET);
+    c.0[0].seals = Seals::of(c.0[0].domain().service);
+    assert_eq!(look(&mut c), None);
+    let asked = c.0[0].machine.now();
+    let kernel = &mut c.0[0];
+    let how = stopped(|| {
+        for _ in 0..1000 {
+            kernel.schedule();
+            kernel.machine.advance(1_000_000);
+            kernel.call(n::YIELD, &[0; 6]);
+        }
+    });
+    assert_eq!(how, Some(Stopped::Reset));
+    let waited = c.0[0].machine.now() - asked;
+    assert!((200_000_000..210_000_000).contains(&waited), "{waited}");
 }

@@ -16,7 +16,7 @@ use system::{Boot, built, expect_exit, folder, workspace};
 use crate::gdb::Gdb;
 
 /// What the development key says of a chain.
-fn judged(chain: &[u8], from: u64) -> Report {
+pub(crate) fn judged(chain: &[u8], from: u64) -> Report {
     let key = sealing_key(None, &workspace().root).expect("the tree has a key");
     verify(chain, from, Anchor::None, &key)
 }
@@ -25,7 +25,7 @@ fn records(chain: &[u8]) -> Vec<ProvRecord> {
     chain.chunks(ProvRecord::SIZE).map(|r| ProvRecord::decode(r).expect("whole")).collect()
 }
 
-fn chain(outcome: &Outcome) -> Vec<u8> {
+pub(crate) fn chain(outcome: &Outcome) -> Vec<u8> {
     outcome.audit.clone().expect("a machine that stopped")
 }
 

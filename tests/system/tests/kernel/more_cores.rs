@@ -1,5 +1,6 @@
 //! The guests of the other subjects on two and on four cores: the same profiles with more cores, and their services elsewhere.
 //! Storms, the fuzzer and what crosses cores have tests of their own.
+use crate::audit::{chain, judged};
 use system::cores::{boot, on_cores, placed, whole};
 use system::expect_exit;
 use system::session::script;
@@ -84,6 +85,21 @@ fn a_flood_of_records_on_another_core_is_taken_dropped_and_told() {
             assert!(table.contains(word), "{cores}: no {word} in:\n{table}");
         }
         assert!(!table.contains("lost on the way"), "{cores}:\n{table}");
+    }
+}
+
+/// The sealer is where the chain is, and who switches off is not: the last seal is made all the same.
+#[test]
+fn power_asked_for_on_another_core_is_sealed() {
+    for (cores, last) in SIZES {
+        // The service that floods is not what this is about.
+        let text = on_cores(&whole("audit").replace("\"2000\"", "\"8\""), cores);
+        let typed = ["run touch read 0x10", "poweroff"];
+        let outcome = boot(&placed(&text, "shell", last)).script(script(typed)).run();
+        expect_exit(&outcome, 0);
+        let report = judged(&chain(&outcome), 0);
+        assert_eq!(report.bad, None, "{cores}");
+        assert!(report.closed && report.seals >= 1, "{cores}: {report:?}");
     }
 }
 
