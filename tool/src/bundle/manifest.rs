@@ -115,7 +115,9 @@ impl Plan {
             heap: service.heap.as_ref().map_or(0, |h| h.value),
             flags: service.flags | service.secret.as_ref().map_or(0, |_| SERVICE_SECRET),
             policy: service.policy.as_ref().map_or(0, |p| p.value.into()),
-            core: service.core.as_ref().map_or(0, |core| core.value as u16 + 1),
+            core: service.core.as_ref().map_or(0, |core| {
+                u16::try_from(core.value).map_or(u16::MAX, |n| n.saturating_add(1))
+            }),
             grant_first: first as u32,
             grant_count: (self.grants.len() - first) as u32,
             args: self.text.len() as u32,

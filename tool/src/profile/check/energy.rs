@@ -6,17 +6,18 @@ use sched::{DOMAINS, Harmonic, Params};
 use super::super::model::{Cell, Service};
 use crate::report::Report;
 
-/// Adds up the services in their order and reports the first that no longer fits.
-pub fn check(cell: &Cell, out: &mut Vec<Report>) {
-    let mut core = Harmonic::new();
+/// Adds up the services of each core, by `cores`, in their order and reports the first that no longer fits.
+pub fn check(cell: &Cell, cores: &[usize], out: &mut Vec<Report>) {
+    let count = cell.cores.len().max(1);
+    let mut sums: Vec<Harmonic> = (0..count).map(|_| Harmonic::new()).collect();
     // More services than the kernel has domains are reported elsewhere.
-    for (id, service) in (0..DOMAINS as u8).zip(&cell.services) {
+    for ((id, service), &core) in (0..DOMAINS as u8).zip(&cell.services).zip(cores) {
         if !is_promise(service, out) {
             continue;
         }
-        let spectrum = service.spectrum.value;
-        if core.add(id, params(spectrum, service.energy.value)).is_err() {
-            out.push(overflow(cell, service, most(&core, spectrum)));
+        let (sum, spectrum) = (&mut sums[core], service.spectrum.value);
+        if sum.add(id, params(spectrum, service.energy.value)).is_err() {
+            out.push(overflow(cell, service, core, most(sum, spectrum)));
             return;
         }
     }
@@ -59,7 +60,7 @@ fn most(core: &Harmonic, spectrum: u8) -> u64 {
     fits
 }
 
-fn overflow(cell: &Cell, service: &Service, most: u64) -> Report {
+fn overflow(cell: &Cell, service: &Service, core: usize, most: u64) -> Report {
     let spectrum = SPECTRA[usize::from(service.spectrum.value)];
     let most = match most {
         0 => format!("no energy is left in {spectrum}: lower what stands above"),
@@ -69,6 +70,17 @@ fn overflow(cell: &Cell, service: &Service, most: u64) -> Report {
         "more energy is promised than a core of cell `{}` has: {} J more in {spectrum} do not fit",
         cell.name.value, service.energy.value,
     ))
-    .at(&service.energy.at, format!("`{}` does not fit any more", service.name.value))
+    .at(
+        &service.energy.at,
+        format!("`{}` does not fit any more{}", service.name.value, on(cell, core)),
+    )
     .help(format!("{most}; docs/manifest.md shows the sums"))
+}
+
+/// Names the core where there are several.
+pub(super) fn on(cell: &Cell, core: usize) -> String {
+    match cell.cores.get(core) {
+        Some(core) if cell.cores.len() > 1 => format!(" on core {}", core.value),
+        _ => String::new(),
+    }
 }

@@ -1,4 +1,5 @@
 //! What a profile may not say: every rule with the words that explain it.
+mod cores;
 mod energy;
 mod guest;
 mod machine;
@@ -35,7 +36,8 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
             continue;
         }
         services::check(cell, out);
-        energy::check(cell, out);
+        let cores = cores::of_services(cell);
+        energy::check(cell, &cores, out);
         let known = |s: &Service| narrower::known(&s.image.as_ref()?.value, tree);
         let most: Vec<Option<ImageManifest>> = cell.services.iter().map(known).collect();
         for (service, most) in cell.services.iter().zip(&most) {
@@ -43,7 +45,7 @@ pub fn check(profile: &Profile, tree: Option<&Tree>, out: &mut Vec<Report>) {
                 narrower::check(cell, service, most, out);
             }
         }
-        promise::check(cell, &most, out);
+        promise::check(cell, &cores, &most, out);
         files(cell, out);
         images.extend(&cell.kernel);
         images.extend(cell.services.iter().filter_map(|s| s.image.as_ref()));

@@ -1,4 +1,5 @@
-//! Memory: what services and channels are promised must fit the RAM of their cell.
+//! Memory: what services and channels are promised must fit the RAM of their cell, and where it has several cores, each
+//! one's equal part: channels of the manifest come out of the boot core's.
 use abi::{
     PAGE,
     boot::virt,
@@ -7,6 +8,7 @@ use abi::{
 };
 
 use super::super::model::{Cell, Channel, Service};
+use super::energy::on;
 use crate::report::{Report, Spot};
 
 const PAGE_LEN: u64 = PAGE as u64;
@@ -14,22 +16,30 @@ const PAGE_LEN: u64 = PAGE as u64;
 const DOMAIN: u64 = 18 * PAGE_LEN;
 
 /// Adds up in the order of the profile and reports the first that no longer fits. `images` has the
-/// manifest of each service's image, as far as known; the images themselves and `/Boot` come on top.
-pub fn check(cell: &Cell, images: &[Option<ImageManifest>], out: &mut Vec<Report>) {
-    let kernel = virt::ARCHIVE - virt::CELL0;
+/// manifest of each service's image, as far as known, `cores` its core; the images themselves and `/Boot` come on top.
+pub fn check(
+    cell: &Cell,
+    cores: &[usize],
+    images: &[Option<ImageManifest>],
+    out: &mut Vec<Report>,
+) {
+    let count = cell.cores.len().max(1);
+    let others = if count > 1 { virt::CORES_LEN } else { 0 };
+    let kernel = virt::ARCHIVE - virt::CELL0 + others;
     let ram = cell.ram.iter().fold(0_u64, |sum, r| sum.saturating_add(r.len.value));
-    let free = ram.saturating_sub(kernel);
-    let mut sum = 0_u64;
-    for (service, image) in cell.services.iter().zip(images) {
+    let free = ram.saturating_sub(kernel) / count as u64;
+    let mut sums = vec![0_u64; count];
+    for ((service, image), &core) in cell.services.iter().zip(images).zip(cores) {
         let own = (&service.name.at, domain(service, image.as_ref()));
         let regions = service.memory.iter().map(|r| (&r.bytes.at, r.bytes.value));
         let children = service.children.iter().filter_map(|c| c.memory.as_ref());
         let children = children.map(|m| (&m.at, m.value));
         let channels = service.channels.iter().map(|c| (&c.number.at, channel(c)));
-        for (at, len) in std::iter::once(own).chain(regions).chain(children).chain(channels) {
-            sum = len.saturating_add(sum);
-            if sum > free && ram > kernel {
-                out.push(overflow(cell, at, sum, free));
+        let here = std::iter::once(own).chain(regions).chain(children).map(|part| (core, part));
+        for (core, (at, len)) in here.chain(channels.map(|part| (0, part))) {
+            sums[core] = len.saturating_add(sums[core]);
+            if sums[core] > free && ram > kernel {
+                out.push(overflow(cell, core, at, sums[core], free));
                 return;
             }
         }
@@ -50,11 +60,11 @@ fn channel(channel: &Channel) -> u64 {
     2 * (slots.next_multiple_of(PAGE_LEN) + PAGE_LEN + buffer)
 }
 
-fn overflow(cell: &Cell, at: &Spot, sum: u64, free: u64) -> Report {
+fn overflow(cell: &Cell, core: usize, at: &Spot, sum: u64, free: u64) -> Report {
     Report::new(format!(
         "more memory is promised than cell `{}` has: {sum} of {free} bytes",
         cell.name.value
     ))
-    .at(at, "does not fit any more")
+    .at(at, format!("does not fit any more{}", on(cell, core)))
     .help("lower `heap`, `stack`, `memory` or `buffer` here or above, or give the cell more RAM")
 }

@@ -384,4 +384,16 @@ fn secrets(cell: &Cell, out: &mut Vec<Report>) {
                 .help("add `audit` to it"),
         );
     }
+    let first = cell.cores.first().map(|core| core.value);
+    for (service, secret) in with() {
+        if let Some(core) = service.core.as_ref().filter(|core| Some(core.value) != first) {
+            let name = service.name.value.as_str();
+            out.push(
+                Report::new(format!("`{name}` is to seal the audit from core {}", core.value))
+                    .at(&core.at, "not where the audit chain is")
+                    .note(&secret.at, "this makes it the one that seals")
+                    .help("leave `core` out: the chain is sealed on the core that boots"),
+            );
+        }
+    }
 }
