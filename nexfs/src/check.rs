@@ -43,6 +43,13 @@ pub enum Finding {
         /// As the walk has it.
         found: u16,
     },
+    /// The space map's sum says `counted` blocks are free, there are `found`.
+    Free {
+        /// As the superblock has it.
+        counted: u64,
+        /// As the leaves of the map have it.
+        found: u64,
+    },
     /// A superblock copy is missing.
     Superblocks(u8),
     /// Folders lie deeper than the lent stack.
@@ -240,7 +247,9 @@ impl<D: Device> Volume<'_, D> {
         }
         let (object, len) = (Self::object_at(block, at, frame.at)?, walk.len);
         walk.enter(name(block, at));
-        if !is_name(name(block, at)) && object.kind != Kind::Client && !walk.removed {
+        let title = name(block, at);
+        let proper = is_name(title) && core::str::from_utf8(title).is_ok();
+        if !proper && object.kind != Kind::Client && !walk.removed {
             walk.tell(Finding::Damaged(Part::Tree, frame.at.block));
         }
         let depth = walk.depth;
@@ -313,20 +322,29 @@ impl<D: Device> Volume<'_, D> {
         }
     }
 
-    /// Compares what was counted with the space map.
+    /// Compares what was counted with the space map, and the map's leaves with their sum.
     fn compare(&mut self, walk: &mut Walk) {
+        let (mut free, mut unknown) = (0, false);
         for number in 0..walk.counts.len() {
             let at = Ptr { block: self.g.first + number as u64, birth: 0 };
             let found = walk.counts[number];
             match self.references(at) {
                 Ok(counted) => {
-                    let free = found == 0 && matches!(counted, 0 | PENDING);
-                    if !free && counted != found && counted != MANY {
+                    let unused = matches!(counted, 0 | PENDING);
+                    free += u64::from(unused);
+                    if !(found == 0 && unused) && counted != found && counted != MANY {
                         walk.tell(Finding::References { block: at.block, counted, found });
                     }
                 }
-                Err(error) => walk.error(error, at),
+                Err(error) => {
+                    unknown = true;
+                    walk.error(error, at);
+                }
             }
+        }
+        let counted = self.sup.map.free.saturating_add(self.sup.map.pending);
+        if !unknown && counted != free {
+            walk.tell(Finding::Free { counted, found: free });
         }
     }
 }

@@ -25,16 +25,18 @@ pub(crate) struct Object {
     pub height: u8,
     /// Bytes of a file; number of a client's request.
     pub size: u64,
-    /// When it changed last, as the caller counts time; the answer to a client's request.
+    /// When it changed last, in nanoseconds since 1970; the answer to a client's request.
     pub time: u64,
     pub root: Ptr,
     /// BLAKE3 chaining value of a file's content.
     pub hash: [u8; 32],
+    /// When it was made.
+    pub made: u64,
 }
 
 impl Object {
     pub(crate) fn new(kind: Kind, time: u64) -> Self {
-        Object { kind, height: 0, size: 0, time, root: Ptr::default(), hash: [0; 32] }
+        Object { kind, height: 0, size: 0, time, root: Ptr::default(), hash: [0; 32], made: time }
     }
 
     /// A folder's tree.
@@ -56,6 +58,7 @@ impl Object {
         put_u64(&mut b, 24, self.root.block);
         put_u64(&mut b, 32, self.root.birth);
         put(&mut b, 40, &self.hash);
+        put_u64(&mut b, 72, self.made);
         b
     }
 
@@ -74,6 +77,7 @@ impl Object {
             time: u64_at(block, at + 16),
             root: Ptr { block: u64_at(block, at + 24), birth: u64_at(block, at + 32) },
             hash: hash_at(block, at + 40),
+            made: u64_at(block, at + 72),
         })
     }
 }

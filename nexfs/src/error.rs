@@ -32,6 +32,10 @@ pub enum Error {
     NotNexfs,
     /// The volume has a version of the format that this code does not know.
     Version(u32),
+    /// The volume has features that a reader must know and this code does not: one bit each.
+    Features(u64),
+    /// The volume has features that a writer must know and this code does not: it can only be read.
+    ReadOnly,
     /// The device's sector size, its size or the block size does not suit.
     Geometry,
     /// The memory that was lent does not hold the smallest cache.
@@ -73,6 +77,8 @@ impl core::fmt::Display for Error {
             Error::Damaged { part, block } => write!(f, "damaged: {part}, block {block}"),
             Error::NotNexfs => f.write_str("no NexFS volume"),
             Error::Version(version) => write!(f, "format version {version} is not known"),
+            Error::Features(bits) => write!(f, "features {bits:#x} of the volume are not known"),
+            Error::ReadOnly => f.write_str("the volume has features that only its reading allows"),
             Error::Geometry => {
                 f.write_str("sector size, block size or size of the device does not suit")
             }

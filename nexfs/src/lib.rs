@@ -14,6 +14,7 @@ mod device;
 mod entry;
 mod error;
 mod file;
+mod find;
 mod fold;
 mod graft;
 mod layout;

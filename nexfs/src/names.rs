@@ -18,6 +18,9 @@ impl<D: Device> Volume<'_, D> {
         if self.broken {
             return Err(Error::Broken);
         }
+        if self.is_read_only() {
+            return Err(Error::ReadOnly);
+        }
         let done = run(self);
         // An error while the decision was made has changed nothing; one after it left half of it done.
         self.broken |= done.is_err() && self.applying;
@@ -26,14 +29,14 @@ impl<D: Device> Volume<'_, D> {
         done
     }
 
-    /// Sets the clock that goes into entries from now on. Its unit is the caller's.
+    /// Sets the clock that goes into entries from now on: nanoseconds since 1970 in UTC, 0 if nobody knows.
     pub fn set_time(&mut self, time: u64) {
         self.time = time;
     }
 
     /// Makes everything so far lasting.
     pub fn sync(&mut self) -> Result<()> {
-        self.change(Self::settle)
+        if self.is_read_only() { Ok(()) } else { self.change(Self::settle) }
     }
 
     /// Blocks that every operation may need beside its own: the client's record, and one entry of the dead.

@@ -20,13 +20,15 @@ pub struct Stat {
     pub kind: Kind,
     /// Bytes of a file, 0 for a folder.
     pub size: u64,
-    /// The caller's clock when it changed last.
+    /// When it changed last: nanoseconds since 1970 in UTC, 0 if nobody knew.
     pub time: u64,
+    /// When it was made.
+    pub made: u64,
 }
 
 impl Stat {
     pub(crate) fn new(object: &Object) -> Self {
-        Stat { kind: object.kind, size: object.size, time: object.time }
+        Stat { kind: object.kind, size: object.size, time: object.time, made: object.made }
     }
 }
 
@@ -195,6 +197,11 @@ impl<D: Device> Volume<'_, D> {
     /// commit, or by damage. The next two commits repair it.
     pub fn bad_superblocks(&self) -> u8 {
         self.bad_copies
+    }
+
+    /// Whether the volume has features of which only reading is known here.
+    pub fn is_read_only(&self) -> bool {
+        self.sup.for_writers != 0
     }
 
     /// Whether removed files and folders still hold blocks.

@@ -67,7 +67,14 @@ pub(crate) struct Superblock {
     /// Key of the next dead object.
     pub next_dead: u64,
     pub label: [u8; 32],
+    /// Features that only writers must know; with one of them the volume is read only here.
+    pub for_writers: u64,
+    /// Features that nobody must know. Kept.
+    pub for_nobody: u64,
 }
+
+/// Offsets of the feature words: what readers, what writers and what nobody must know.
+const FEATURES: [usize; 3] = [264, 272, 280];
 
 impl Superblock {
     /// The bytes of the first sector.
@@ -88,6 +95,8 @@ impl Superblock {
         }
         put_u64(&mut b, 224, self.next_dead);
         put(&mut b, 232, &self.label);
+        put_u64(&mut b, FEATURES[1], self.for_writers);
+        put_u64(&mut b, FEATURES[2], self.for_nobody);
         let crc = crc::sealed(0, &b, 12);
         put_u32(&mut b, 12, crc);
         b
@@ -102,6 +111,10 @@ impl Superblock {
         if version != VERSION {
             return Some(Err(Error::Version(version)));
         }
+        let [for_readers, for_writers, for_nobody] = FEATURES.map(|at| u64_at(b, at));
+        if for_readers != 0 {
+            return Some(Err(Error::Features(for_readers)));
+        }
         let mut s = Superblock {
             generation: u64_at(b, 16),
             uuid: [0; 16],
@@ -112,6 +125,8 @@ impl Superblock {
             trees: [Tree::default(); 4],
             next_dead: u64_at(b, 224),
             label: [0; 32],
+            for_writers,
+            for_nobody,
         };
         s.uuid.copy_from_slice(&b[24..40]);
         s.label.copy_from_slice(&b[232..264]);

@@ -8,7 +8,8 @@ use crate::cache::{Cache, Slot};
 use crate::crc;
 use crate::device::Device;
 use crate::error::{Error, Part, Result};
-use crate::layout::{Geometry, HEAD, MAX_SHIFT, MIN_SHIFT, SUPERBLOCK};
+use crate::find::{erase, find, sector_shift, write_sector};
+use crate::layout::{Geometry, HEAD};
 use crate::shape::{CRC, Node, Sort, sound};
 use crate::superblock::{MapEntry, Ptr, Superblock, Tree};
 
@@ -62,7 +63,8 @@ pub struct Volume<'m, D: Device> {
 }
 
 impl<'m, D: Device> Volume<'m, D> {
-    /// Makes an empty volume over the whole device: four sectors are written, whatever its size.
+    /// Makes an empty volume over the whole device: a few sectors are written, whatever its size. A power cut on the way
+    /// leaves no volume or the new one.
     pub fn format(device: &mut D, format: &Format) -> Result<()> {
         let shift = sector_shift(device, format.shift)?;
         let g = Geometry::new(format.shift, device.sectors() >> shift)?;
@@ -77,7 +79,10 @@ impl<'m, D: Device> Volume<'m, D> {
             trees: [Tree::default(); 4],
             next_dead: 0,
             label: format.label,
+            for_writers: 0,
+            for_nobody: 0,
         };
+        erase(device)?;
         // Two generations of nothing, so that all four copies are there from the start.
         for generation in 1..=2 {
             sup.generation = generation;
@@ -273,73 +278,6 @@ impl<'m, D: Device> Volume<'m, D> {
     pub(crate) fn bad<T>(part: Part, at: Ptr) -> Result<T> {
         Err(Error::Damaged { part, block: at.block })
     }
-}
-
-/// log2 of sectors per block of 2^`shift` bytes.
-fn sector_shift<D: Device>(device: &D, shift: u8) -> Result<u32> {
-    let size = device.sector_size();
-    if !size.is_power_of_two() || size < SUPERBLOCK as u32 {
-        return Err(Error::Geometry);
-    }
-    u32::from(shift).checked_sub(size.trailing_zeros()).ok_or(Error::Geometry)
-}
-
-/// Writes a superblock: the first sector of its block, the rest of a larger sector zero.
-fn write_sector<D: Device>(device: &mut D, sector: u64, bytes: &[u8; SUPERBLOCK]) -> Result<()> {
-    let mut buffer = [0; 1 << 12];
-    let size = device.sector_size() as usize;
-    let place = buffer.get_mut(..size).ok_or(Error::Geometry)?;
-    place[..SUPERBLOCK].copy_from_slice(bytes);
-    Ok(device.write(sector, place)?)
-}
-
-/// Reads the superblock at block `block` of 2^`shift` bytes, if there is one.
-fn read_sector<D: Device>(
-    device: &mut D,
-    shift: u8,
-    block: u64,
-) -> Option<Result<(Superblock, Geometry)>> {
-    let mut buffer = [0; 1 << 12];
-    let place = buffer.get_mut(..device.sector_size() as usize)?;
-    let sector = block.checked_shl(sector_shift(device, shift).ok()?)?;
-    if sector >= device.sectors() || device.read(sector, place).is_err() {
-        return None;
-    }
-    let read = Superblock::decode(place.first_chunk::<SUPERBLOCK>()?)?;
-    match read {
-        // A superblock of another block size in this place is none of this volume.
-        Ok((s, _)) if s.shift != shift => None,
-        other => Some(other),
-    }
-}
-
-/// The newest superblock of the device, and how many of its four copies are missing.
-///
-/// The one at block 0 says the block size; if it is gone every block size is tried.
-fn find<D: Device>(device: &mut D) -> Result<(Superblock, Geometry, u8)> {
-    let mut first: Option<Error> = None;
-    for shift in MIN_SHIFT..=MAX_SHIFT {
-        let Ok(sectors) = sector_shift(device, shift) else { continue };
-        let total = device.sectors() >> sectors;
-        let (mut best, mut found): (Option<(Superblock, Geometry)>, u8) = (None, 0);
-        for block in [0, 1, total.saturating_sub(2), total.saturating_sub(1)] {
-            match read_sector(device, shift, block) {
-                Some(Ok((s, g))) if s.total == total => {
-                    found += 1;
-                    if best.is_none_or(|(b, _)| s.generation > b.generation) {
-                        best = Some((s, g));
-                    }
-                }
-                Some(Ok(_)) => first = first.or(Some(Error::Geometry)),
-                Some(Err(error)) => first = first.or(Some(error)),
-                None => {}
-            }
-        }
-        if let Some((sup, g)) = best {
-            return Ok((sup, g, 4 - found));
-        }
-    }
-    Err(first.unwrap_or(Error::NotNexfs))
 }
 
 const _: () = assert!(HEAD == 64);

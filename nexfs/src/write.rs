@@ -58,7 +58,7 @@ impl<D: Device> Volume<'_, D> {
         let mut cut = file;
         if size == 0 {
             self.dispose(&file)?;
-            cut = Object::new(file.kind, file.time);
+            cut = Object { made: file.made, ..Object::new(file.kind, file.time) };
         } else {
             self.shorten(&mut cut, size)?;
         }

@@ -2,7 +2,9 @@
 mod bits;
 mod cuts;
 mod disk;
+mod golden;
 mod hostile;
 mod model;
 mod random;
 mod space;
+mod versions;

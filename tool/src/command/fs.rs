@@ -168,6 +168,9 @@ fn describe(path: &str, finding: Finding) -> String {
         Finding::References { block, counted, found } => {
             format!("block {block}: the space map counts {counted} pointers, there are {found}")
         }
+        Finding::Free { counted, found } => {
+            format!("the space map counts {counted} free blocks, there are {found}")
+        }
         Finding::Superblocks(n) => format!("{n} of 4 copies of the superblock are missing"),
         Finding::TooDeep => format!("{path}: folders lie too deep to be checked"),
     }
