@@ -137,6 +137,8 @@ pub trait Machine: Sized {
     fn zero(&mut self, pa: u64, len: usize) {
         self.bytes_mut(pa, len).fill(0);
     }
+    /// Whether the kernel reaches a 32-bit register of a device there. Where it does not, reading and writing panic.
+    fn is_register(&self, pa: u64) -> bool;
     /// Reads a 32-bit register of a device that the cell was given.
     fn read_register(&mut self, pa: u64) -> u32;
     /// Writes such a register.

@@ -37,7 +37,8 @@ fn records(k: &mut Kernel<Host>) -> Vec<ProvRecord> {
     all
 }
 
-fn kinds(k: &mut Kernel<Host>) -> Vec<u16> {
+/// The kinds of all records, oldest first.
+pub(crate) fn kinds(k: &mut Kernel<Host>) -> Vec<u16> {
     records(k).iter().map(|r| r.kind).collect()
 }
 

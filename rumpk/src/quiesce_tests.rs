@@ -2,13 +2,18 @@
 //! done to the device.
 extern crate std;
 use crate::Kernel;
+use crate::audit_tests::kinds;
 use crate::blink_tests::{fault, run};
 use crate::host_tests::{cell_manifest, image, prepare_with, tar};
+use crate::kernel::NONE;
+use crate::spawn::Wish;
 use abi::PAGE;
 use abi::boot::{CellManifest, Grant, SERVICE_FIRST, Service, virt};
+use abi::call::{Error, NO_SLOT};
 use abi::cap::{Kind, R, W};
 use abi::image::{ImageManifest, QuiesceStep, policy, quiesce};
 use abi::pledge;
+use abi::prov::kind;
 use abi::stats::state;
 use arch::Machine as _;
 use arch::host::Host;
@@ -49,6 +54,14 @@ fn with_steps(mask: u64, steps: &[QuiesceStep]) -> Vec<u8> {
 
 /// A cell whose driver has both windows and these steps; the driver's place. It runs.
 fn driver(steps: &[QuiesceStep]) -> (Box<Kernel<Host>>, usize) {
+    let mut k = cell(steps, &WINDOWS, SERVICE_FIRST);
+    let place = k.fibers.iter().position(|f| abi::text(&f.name) == "driver").expect("a driver");
+    run(&mut k, place);
+    (k, place)
+}
+
+/// A cell with a driver as its second service, started by the kernel if `flags` say so.
+fn cell(steps: &[QuiesceStep], windows: &[(u64, u64)], flags: u32) -> Box<Kernel<Host>> {
     let mask = 2 << pledge::SPECTRUM_SHIFT | pledge::BITS;
     let archive =
         tar(&[("Boot/bin/init", image(mask)), ("Boot/bin/driver", with_steps(mask, steps))]);
@@ -59,12 +72,12 @@ fn driver(steps: &[QuiesceStep]) -> (Box<Kernel<Host>>, usize) {
         image: abi::name("Boot/bin/driver"),
         pledge: mask,
         energy: 2000,
-        flags: SERVICE_FIRST,
+        flags,
         policy: u16::from(policy::RESTART),
-        grant_count: WINDOWS.len() as u32,
+        grant_count: windows.len() as u32,
         ..Service::zeroed()
     };
-    let grants = WINDOWS.iter().zip(8..).map(|(&(a, b), slot)| Grant {
+    let grants = windows.iter().zip(8..).map(|(&(a, b), slot)| Grant {
         kind: Kind::DEVICE.0,
         slot,
         perms: R | W,
@@ -72,8 +85,8 @@ fn driver(steps: &[QuiesceStep]) -> (Box<Kernel<Host>>, usize) {
         b,
         ..Grant::zeroed()
     });
-    (head.services, head.grants) = (2, WINDOWS.len() as u32);
-    head.text += (Service::SIZE + WINDOWS.len() * Grant::SIZE) as u32;
+    (head.services, head.grants) = (2, windows.len() as u32);
+    head.text += (Service::SIZE + windows.len() * Grant::SIZE) as u32;
     head.total_len = head.text;
     let mut manifest = [&head.encode(), &before[CellManifest::SIZE..], &service.encode()].concat();
     grants.for_each(|g| manifest.extend(g.encode()));
@@ -83,9 +96,7 @@ fn driver(steps: &[QuiesceStep]) -> (Box<Kernel<Host>>, usize) {
     let mut k = Box::new(Kernel::new(Host::OFF));
     k.boot(host, &handoff, None);
     k.schedule();
-    let place = k.fibers.iter().position(|f| abi::text(&f.name) == "driver").expect("a driver");
-    run(&mut k, place);
-    (k, place)
+    k
 }
 
 /// Lets the others run until the driver is where `done` says.
@@ -110,11 +121,8 @@ fn steps_are_done_in_order_before_the_next_instance_runs() {
         write(0, 0x10, 0xA5),
         poll(0x10, 0xF0, 0xA0, 50),
         write(0, 0x10, 7),
+        // The last register of the shorter window.
         write(1, 0x1C, 9),
-        // Past the end of the second window, not aligned, and of no window: passed over.
-        write(1, 0x20, 1),
-        write(0, 0x12, 1),
-        write(2, 0, 1),
     ];
     let (mut k, place) = driver(&steps);
     assert!(k.machine.registers.is_empty(), "nothing before a fault");
@@ -164,6 +172,20 @@ fn a_device_that_never_rests_keeps_its_memory_and_its_driver_in_quarantine() {
     assert!(!until(&mut k, place, state::READY), "it stays");
     assert_eq!((k.memory.free(), k.fibers[place].state), (free, state::QUARANTINED));
     assert!(k.objects.iter().filter(|o| !o.is_free()).count() <= kept);
+    assert_eq!(kinds(&mut k).last(), Some(&kind::QUARANTINE), "and the chain says so");
+    // A kill asks the device once more. Memory is free when it has come to rest, and not before.
+    assert_eq!(k.kill_fiber(place), Ok(()));
+    assert!(!until(&mut k, place, state::ENDED), "it is still at work");
+    assert_eq!((k.memory.free(), k.fibers[place].state), (free, state::QUARANTINED));
+    k.machine.write_register(WINDOWS[0].0, 1);
+    assert_eq!(k.kill_fiber(place), Ok(()));
+    for _ in 0..100 {
+        k.machine.advance(100_000);
+        k.call(abi::call::number::YIELD, &[0; 6]);
+        k.schedule();
+    }
+    assert!(k.memory.free().0 > free.0 && k.domains[id].is_free(), "at rest");
+    assert_eq!(k.machine.registers.get(&(WINDOWS[0].0 + 4)), Some(&1), "the step behind it");
 }
 
 #[test]
@@ -179,4 +201,43 @@ fn the_longest_poll_is_bounded_whatever_the_image_says() {
     assert_eq!(k.fibers[place].state, state::QUARANTINED);
     let took = k.machine.now() - began;
     assert!((100_000_000..400_000_000).contains(&took), "after {took} ns");
+}
+
+/// What the driver's image says is looked at before anything is made of it: once it died there is nobody to tell.
+#[test]
+fn an_image_with_a_step_that_cannot_be_done_is_not_started() {
+    const HIGH: u64 = 0x40_1000_0000;
+    let windows = [WINDOWS[0], WINDOWS[1], (HIGH, 0x1000)];
+    let planned = |step, service| {
+        let k = cell(&[write(0, 0, 1), step], &windows, 0);
+        let wish = Wish {
+            parent: NONE,
+            far: None,
+            service,
+            path: "Boot/bin/driver",
+            name: "driver",
+            pledge: u64::MAX,
+            energy: 0,
+            heap: 0,
+            args: &[],
+            channel_slot: NO_SLOT,
+        };
+        k.plan(&wish).map(|_| ()).err()
+    };
+    for good in [write(0, 0xFFC, 1), write(1, 0x1C, 1), poll(0x18, 1, 1, 5)] {
+        assert_eq!(planned(good, Some(1)), None, "{good:?}");
+        assert_eq!(planned(good, Some(0)), Some(Error::BadCall), "who has no device: {good:?}");
+        assert_eq!(planned(good, None), Some(Error::BadCall), "no service: {good:?}");
+    }
+    for (bad, why) in [
+        (write(0, 0x1000, 1), "past the end of its window"),
+        (write(1, 0x20, 1), "past the end of the shorter one"),
+        (write(0, u32::MAX - 3, 1), "far past the end"),
+        (write(0, 0x12, 1), "not aligned"),
+        (write(2, 0, 1), "where the kernel does not reach"),
+        (write(3, 0, 1), "of no window"),
+        (QuiesceStep { op: 2, ..write(0, 0, 1) }, "of an unknown kind"),
+    ] {
+        assert_eq!(planned(bad, Some(1)), Some(Error::BadCall), "{why}");
+    }
 }

@@ -84,6 +84,10 @@ impl<M: Machine> Kernel<M> {
             None => None,
         };
         let (image, bytes) = self.load(wish.path)?;
+        let driver = service.as_ref().map(|(_, service)| service);
+        if !image.as_ref().is_none_or(|image| self.steps_reach(image, driver)) {
+            return Err(Error::BadCall);
+        }
         let own = image.as_ref().map(|image| image.manifest);
         let most = own.as_ref().map_or(u64::MAX, |m| m.pledge);
         // A service is what the signed manifest says it is; anything else is within its parent's rights.

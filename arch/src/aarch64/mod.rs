@@ -155,9 +155,14 @@ impl Aarch64 {
 /// A time that is never reached: 146 years, ns.
 const NEVER_NS: u64 = 1 << 62;
 
+/// Whether it is aligned and in the gigabyte of devices.
+const fn is_register(pa: u64) -> bool {
+    pa.is_multiple_of(4) && pa < mmu::DEVICES_END
+}
+
 /// Where the kernel sees a device's register.
 fn register(pa: u64) -> *mut u32 {
-    assert!(pa.is_multiple_of(4) && pa < mmu::DEVICES_END, "no register of a device: {pa:#x}");
+    assert!(is_register(pa), "no register of a device: {pa:#x}");
     (LINEAR + pa) as *mut u32
 }
 
@@ -250,6 +255,9 @@ impl Machine for Aarch64 {
     }
     fn copy(&mut self, from: u64, to: u64, len: usize) {
         self.ram.copy(from, to, len);
+    }
+    fn is_register(&self, pa: u64) -> bool {
+        is_register(pa)
     }
     fn read_register(&mut self, pa: u64) -> u32 {
         // SAFETY: an aligned register of the gigabyte of devices, which is mapped as such.

@@ -227,6 +227,9 @@ impl Machine for Host {
         let from = self.ram.bytes(from, len).to_vec();
         self.bytes_mut(to, len).copy_from_slice(&from);
     }
+    fn is_register(&self, pa: u64) -> bool {
+        pa.is_multiple_of(4) && pa < abi::boot::virt::RAM
+    }
     /// Takes time, as an access to a device does: who polls with a bound comes to its end.
     fn read_register(&mut self, pa: u64) -> u32 {
         self.advance(100);

@@ -172,3 +172,32 @@ fn a_person_is_told_the_source_line_behind_each_address() {
     // Program counter and return address; then what follows in the machine's own text.
     assert!(lines[at + 3].starts_with("  last call "), "{}", ended.out);
 }
+
+/// A driver dies with its device at work: the next instance finds the device as the image's steps leave it.
+#[test]
+fn a_device_is_at_rest_before_its_next_driver_runs() {
+    let outcome = Boot::of(&built(&profile("restless"))).counted().script("poweroff\n").run();
+    expect_exit(&outcome, 0);
+    let text = outcome.text();
+    let told: Vec<&str> = text.lines().filter(|l| l.starts_with("restless: match")).collect();
+    // The later write counts, and the interrupt that the dead one had unmasked is masked.
+    assert_eq!(told, ["restless: match 0x0, mask 0", "restless: match 0x2222, mask 0"], "{text}");
+}
+
+/// The same driver leaves its device in a state that a step waits for in vain: nobody drives it any more.
+#[test]
+fn a_device_that_does_not_come_to_rest_has_no_next_driver() {
+    let built = seeded("restless", &[("\"calm\"", "\"stuck\"".into())]);
+    // The poll takes a while, which `help` passes.
+    let mut commands = vec!["help"; 12];
+    commands.extend(["blink restless", "ps", "audit 60", "poweroff"]);
+    let outcome = Boot::of(&built).counted().script(script(commands)).run();
+    expect_exit(&outcome, 0);
+    let all = answers(&outcome);
+    let of = |command: &str| all.iter().find(|a| a.command == command).expect(command).text();
+    assert_eq!(of("blink restless"), "blink: restless: not ready");
+    let state = of("ps").lines().find(|l| l.contains(" restless ")).map(str::to_owned);
+    assert!(state.is_some_and(|l| l.contains("quarantined")), "{}", outcome.text());
+    assert!(of("audit 60").contains("quarantine"), "{}", outcome.text());
+    assert_eq!(outcome.text().matches("restless: match").count(), 1, "{}", outcome.text());
+}
