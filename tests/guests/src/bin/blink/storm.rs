@@ -106,7 +106,7 @@ impl Storm {
             self.wrong += 1;
             return 0;
         };
-        let ended = self.ended();
+        let ended = Self::ended();
         self.alive(died);
         // Its own faults are held against it only until it is released.
         if round.is_multiple_of(4) && self.victim.release().is_err() {
@@ -117,7 +117,7 @@ impl Storm {
 
     /// When the kernel ended the victim's last instance, ns. What it said before is earlier: it may have had no energy left to
     /// fault with.
-    fn ended(&self) -> u64 {
+    fn ended() -> u64 {
         stats::postmortems().find(|p| abi::text(&p.name) == "victim").map_or(0, |p| p.time)
     }
 
