@@ -58,6 +58,12 @@ impl Loans {
     /// Nothing.
     pub const NONE: Self = Self { list: [Self::FREE; LENT], used: 0 };
 
+    /// Objects borrowed.
+    #[cfg(test)]
+    pub fn used(&self) -> usize {
+        self.list.iter().filter(|loan| loan.object != 0).count().max(self.used.into())
+    }
+
     fn find(&self, object: u32) -> Option<usize> {
         if self.used == 0 || object == 0 {
             return None;

@@ -93,6 +93,12 @@ impl Lending {
         self.closing != 0 && self.list.iter().any(|e| e.closing && e.owner == owner)
     }
 
+    /// Entries in use.
+    #[cfg(test)]
+    pub fn used(&self) -> usize {
+        self.list.iter().filter(|e| e.holders != 0 || e.closing).count()
+    }
+
     fn add(&mut self, object: u32, to: u8, new: Entry) -> Result<usize, Error> {
         let at = if let Some(at) = self.entry(object) {
             at

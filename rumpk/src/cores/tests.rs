@@ -23,6 +23,7 @@ use std::boxed::Box;
 use std::vec::Vec;
 
 mod lent;
+mod reach;
 
 /// Where a parent has its end of the channel to its child.
 const LINK: u8 = 40;
@@ -174,13 +175,15 @@ impl Cores {
     }
 
     /// What must be as before when everybody who came has gone: free memory, and places in use.
-    fn free(&self) -> Vec<(u64, [usize; 4])> {
+    fn free(&self) -> Vec<(u64, [usize; 6])> {
         let of = |k: &Kernel<Host>| {
             let used = [
                 k.fibers.iter().filter(|f| !f.is_free()).count(),
                 k.domains.iter().filter(|d| !d.is_free()).count(),
                 k.objects.iter().filter(|o| !o.is_free()).count(),
                 k.channels.iter().filter(|c| c.base != 0).count(),
+                k.lending.used(),
+                k.loans.used(),
             ];
             (k.memory.free().0, used)
         };
