@@ -156,6 +156,8 @@ impl<D: Device> Volume<'_, D> {
             walk.enter(title.as_bytes());
             let top = Object::new(Kind::Folder, 0).with_tree(self.sup.trees[which as usize]);
             self.visit(&mut walk, &top, 0);
+            // The tree itself is no folder that anybody made.
+            walk.report.folders -= 1;
             while walk.depth > 0 {
                 self.step(&mut walk);
             }

@@ -144,6 +144,19 @@ impl<D: Device> Volume<'_, D> {
         self.answer(0)
     }
 
+    /// Sets when a file or folder changed last; the root folder and snapshots cannot be told.
+    pub fn touch(&mut self, path: &str, time: u64) -> Result<()> {
+        self.change(|v| {
+            parent(path)?;
+            let nodes = v.resolve(Which::Live, path)?.1;
+            v.ensure(nodes + v.overhead(), v.reserve() / 2)?;
+            let home = v.home(Which::Live, path)?;
+            let object = v.get(home)?;
+            v.put(home, &Object { time, ..object })?;
+            v.answer(0)
+        })
+    }
+
     /// Announces request `number` of `client` before the operation that does it. `Some(answer)`: it was done, do not
     /// repeat it. `None`: do it; the number and its answer become lasting together with the operation.
     ///

@@ -83,6 +83,10 @@ fn times_are_kept() {
     v.rename("f", "g").expect("rename");
     let stat = v.stat(Place::Live("g")).expect("stat");
     assert_eq!((stat.made, stat.time), (5, 9));
+    v.touch("g", 1).expect("touch");
+    let stat = v.stat(Place::Live("g")).expect("stat");
+    assert_eq!((stat.made, stat.time), (5, 1));
+    assert_eq!(v.touch("", 1), Err(Error::Path));
 }
 
 #[test]

@@ -1,13 +1,12 @@
 //! `fs`: volumes in image files.
 use std::path::Path;
 
-use indicatif::ProgressBar;
 use nexfs::{Finding, Format, Frame, Kind, Place};
 
 use super::print;
 use crate::failure::{Context, Failure};
-use crate::fs::arguments::{Cp, Fs, FsCommand, Mkfs, Snapshot, Where};
-use crate::fs::{Lent, copy_in, copy_out, create, failed, file_out, open};
+use crate::fs::arguments::{Cp, Fs, FsCommand, Mkfs, Mount, Snapshot, Where};
+use crate::fs::{Lent, bar, copy_in, copy_out, create, failed, file_out, open, open_watched};
 
 /// Runs the command that was named.
 pub fn fs(a: &Fs) -> Result<u8, Failure> {
@@ -17,6 +16,7 @@ pub fn fs(a: &Fs) -> Result<u8, Failure> {
         FsCommand::Cat(a) => cat(a)?,
         FsCommand::Cp(a) => cp(a)?,
         FsCommand::Snapshot(a) => snapshot(a)?,
+        FsCommand::Mount(a) => mount(a)?,
         FsCommand::Check { image } => check(image)?,
     }
     Ok(0)
@@ -136,15 +136,23 @@ fn snapshot(a: &Snapshot) -> Result<(), Failure> {
     done.and_then(|()| v.sync()).map_err(|e| failed(name, e))
 }
 
+fn mount(a: &Mount) -> Result<(), Failure> {
+    let (image, folder) = (a.image.display(), a.folder.display());
+    crate::fs::mount(&a.image, &a.folder, a.snapshot.clone(), || {
+        print(format_args!("{image} is mounted on {folder}; Ctrl-C unmounts it\n"))
+    })
+}
+
 fn check(image: &Path) -> Result<(), Failure> {
     let mut lent = Lent::default();
-    let mut v = open(image, false, &mut lent)?;
+    let bar = bar(0);
+    let mut v = open_watched(image, false, &mut lent, bar.clone())?;
+    let space = v.space();
+    bar.set_length(space.blocks.saturating_sub(space.free) * u64::from(space.block));
     let blocks =
         usize::try_from(v.geometry().blocks).context(|| "check so large a volume".into())?;
     let (mut counts, mut stack, mut found) =
         (vec![0; blocks], vec![Frame::default(); 256], Vec::new());
-    let bar = ProgressBar::new_spinner().with_message(format!("checking {}", image.display()));
-    bar.enable_steady_tick(std::time::Duration::from_millis(100));
     let mut tell = |path: &str, finding| found.push(describe(path, finding));
     let report = v.check(&mut counts, &mut stack, &mut tell);
     bar.finish_and_clear();

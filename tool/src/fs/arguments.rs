@@ -24,6 +24,8 @@ pub enum FsCommand {
     Cp(Cp),
     /// Keep the state of now under a name; without a name list what is kept
     Snapshot(Snapshot),
+    /// Mount an image on a folder through FUSE, until Ctrl-C or `umount`
+    Mount(Mount),
     /// Check every block, hash and count; damage is named by path
     Check {
         /// The image
@@ -87,4 +89,16 @@ pub struct Snapshot {
     /// Make all files and folders what they were in it
     #[arg(long, requires = "name", conflicts_with = "remove")]
     pub restore: bool,
+}
+
+/// Arguments of `fs mount`.
+#[derive(Debug, Args)]
+pub struct Mount {
+    /// The image
+    pub image: PathBuf,
+    /// The folder, which should be empty
+    pub folder: PathBuf,
+    /// Mount this snapshot, to be read only
+    #[arg(long, value_name = "NAME")]
+    pub snapshot: Option<String>,
 }

@@ -13,7 +13,7 @@ use crate::failure::{Context, Failure};
 const PIECE: usize = 1 << 20;
 
 /// A bar over bytes; hidden where there is no terminal.
-fn bar(bytes: u64) -> ProgressBar {
+pub fn bar(bytes: u64) -> ProgressBar {
     let style =
         ProgressStyle::with_template("{bar:40} {bytes}/{total_bytes} {bytes_per_sec} {eta}");
     let bar = ProgressBar::new(bytes);

@@ -3,6 +3,7 @@ use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+use indicatif::ProgressBar;
 use nexfs::{Device, DeviceError, Error, Format, Memory, Slot, Volume};
 
 use crate::failure::{Context, Failure};
@@ -17,6 +18,8 @@ const CACHE: usize = 256;
 pub struct Image {
     file: File,
     sectors: u64,
+    /// Moves by the bytes that are read.
+    bar: ProgressBar,
 }
 
 impl Image {
@@ -35,6 +38,7 @@ impl Device for Image {
     }
 
     fn read(&mut self, sector: u64, buffer: &mut [u8]) -> Result<(), DeviceError> {
+        self.bar.inc(buffer.len() as u64);
         Self::at(self.file.read_exact_at(buffer, sector * u64::from(SECTOR)))
     }
 
@@ -80,13 +84,23 @@ pub fn open<'m>(
     write: bool,
     lent: &'m mut Lent,
 ) -> Result<Volume<'m, Image>, Failure> {
+    open_watched(path, write, lent, ProgressBar::hidden())
+}
+
+/// As [`open`], with a bar that moves by the bytes that are read.
+pub fn open_watched<'m>(
+    path: &Path,
+    write: bool,
+    lent: &'m mut Lent,
+    bar: ProgressBar,
+) -> Result<Volume<'m, Image>, Failure> {
     let shown = path.display().to_string();
     let file = OpenOptions::new()
         .read(true)
         .write(write)
         .open(path)
         .context(|| format!("open {shown}"))?;
-    let image = locked(file, &shown)?;
+    let image = Image { bar, ..locked(file, &shown)? };
     let memory = Memory { bytes: &mut lent.bytes, slots: &mut lent.slots };
     Volume::mount(image, memory).map_err(|e| failed(&shown, e))
 }
@@ -111,5 +125,5 @@ pub fn create(path: &Path, bytes: u64, format: &Format, force: bool) -> Result<(
 fn locked(file: File, shown: &str) -> Result<Image, Failure> {
     file.try_lock().context(|| format!("use {shown}, which another program has open"))?;
     let bytes = file.metadata().context(|| format!("look at {shown}"))?.len();
-    Ok(Image { file, sectors: bytes / u64::from(SECTOR) })
+    Ok(Image { file, sectors: bytes / u64::from(SECTOR), bar: ProgressBar::hidden() })
 }
