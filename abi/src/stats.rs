@@ -42,8 +42,8 @@ pub const PANIC_TRAP: u16 = 0x4E58;
 /// Most bytes of last words that the kernel notes, in application records of 32 bytes.
 pub const LAST_WORDS_MAX: usize = 128;
 
-/// STATS class: how the last fiber in place `index` ended, [`FiberPostMortem`]; `Empty` if none did. Of others only for their
-/// parent and for a domain pledged AUDIT.
+/// STATS class: how the last fiber in place `index` ended, 64 places for each core, [`FiberPostMortem`]; `NotFound` past the
+/// last place, `Empty` if none did. Of others only for their parent and for a domain pledged AUDIT.
 pub const CLASS_POSTMORTEM: u32 = 3;
 
 /// States of a fiber.

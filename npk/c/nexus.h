@@ -523,8 +523,9 @@ enum nx_error {
 #define NX_STATS_PANIC_TRAP 20056
 /* Most bytes of last words that the kernel notes, in application records of 32 bytes. */
 #define NX_STATS_LAST_WORDS_MAX 128
-/* STATS class: how the last fiber in place index ended, FiberPostMortem; Empty if none did.
- * Of others only for their parent and for a domain pledged AUDIT. */
+/* STATS class: how the last fiber in place index ended, 64 places for each core,
+ * FiberPostMortem; NotFound past the last place, Empty if none did. Of others only for
+ * their parent and for a domain pledged AUDIT. */
 #define NX_STATS_CLASS_POSTMORTEM 3
 #define NX_STATS_STATE_READY 1
 #define NX_STATS_STATE_RUNNING 2

@@ -1,9 +1,6 @@
 //! What is known about the last end of each fiber, kept until the place ends again: `meta(STATS)` class 3 and the shell's `why`.
 use crate::blink::Fate;
 use crate::kernel::{DOMAINS, FIBERS, Kernel, OBJECTS};
-use crate::object::Answer;
-use abi::call::Error;
-use abi::pledge;
 use abi::stats::FiberPostMortem;
 use arch::{Frame, Machine, UserAddr};
 
@@ -75,21 +72,18 @@ impl<M: Machine> Kernel<M> {
         self.postmortems[place % FIBERS] = record;
     }
 
-    /// The record of the place, for who may see it: the own domain, the parent, a domain pledged AUDIT.
-    pub(crate) fn postmortem(&mut self, place: usize, buf: UserAddr, len: usize) -> Answer {
-        let record = self.postmortems.get(place).ok_or(Error::NotFound)?;
-        let fiber = &self.fibers[place];
+    /// Whether the record of the place is about a fiber of the own domain, or a child: they may see it without AUDIT.
+    pub(crate) fn is_kin(&self, place: usize) -> bool {
+        let (record, fiber) = (&self.postmortems[place % FIBERS], &self.fibers[place % FIBERS]);
         let own = !fiber.is_free() && fiber.id == record.fiber;
-        let kin = own && (fiber.domain == self.domain || fiber.parent == self.current);
-        if !kin && self.domain().pledge & pledge::AUDIT == 0 {
-            return Err(Error::Denied.into());
-        }
-        if record.fiber == 0 {
-            return Err(Error::Empty.into());
-        }
-        let bytes = record.encode();
-        self.copy_out_words(buf, &bytes[..bytes.len().min(len)])?;
-        Ok(bytes.len())
+        own && (fiber.domain == self.domain || fiber.parent == self.current)
+    }
+
+    /// Whether it is about a child of fiber `asker` of another core.
+    pub(crate) fn is_far_kin(&self, place: usize, asker: u32) -> bool {
+        let (record, fiber) = (&self.postmortems[place % FIBERS], &self.fibers[place % FIBERS]);
+        let own = !fiber.is_free() && fiber.id == record.fiber;
+        own && fiber.far_parent.is_some() && fiber.far_parent_id == asker
     }
 
     /// The current fiber is at fault: where it was, and what it did last.

@@ -78,8 +78,11 @@ impl<M: Machine> Kernel<M> {
         let (class, index) = (input as u32, (input >> 32) as usize);
         let core = if class == CLASS_SYSTEM { index } else { index / FIBERS };
         let there = core != self.core as usize && core < self.places.cores as usize;
-        if there && matches!(class, CLASS_SYSTEM | CLASS_FIBER) {
+        if there && matches!(class, CLASS_SYSTEM | CLASS_FIBER | CLASS_POSTMORTEM) {
             return self.far_stats(core as u8, class, index, (buf, len));
+        }
+        if core != self.core as usize && matches!(class, CLASS_FIBER | CLASS_POSTMORTEM) {
+            return Err(Error::NotFound.into());
         }
         match class {
             CLASS_SYSTEM => {
@@ -92,9 +95,6 @@ impl<M: Machine> Kernel<M> {
                 self.answer_with(buf, len, &Heap { base: heap.0, len: heap.1 }.encode())
             }
             CLASS_FIBER => {
-                if core != self.core as usize {
-                    return Err(Error::NotFound.into());
-                }
                 let fiber = &self.fibers[index % FIBERS];
                 if fiber.is_free() || fiber.domain != self.domain {
                     self.need(pledge::AUDIT)?;
@@ -103,7 +103,14 @@ impl<M: Machine> Kernel<M> {
                 let whole = self.stats_record(class, index, &mut record)?;
                 self.answer_with(buf, len, &record[..whole])
             }
-            CLASS_POSTMORTEM => self.postmortem(index, buf, len),
+            CLASS_POSTMORTEM => {
+                if !self.is_kin(index % FIBERS) && self.domain().pledge & pledge::AUDIT == 0 {
+                    return Err(Error::Denied.into());
+                }
+                let mut record = [0; 256];
+                let whole = self.stats_record(class, index, &mut record)?;
+                self.answer_with(buf, len, &record[..whole])
+            }
             _ => Err(Error::NotFound.into()),
         }
     }
@@ -120,7 +127,8 @@ impl<M: Machine> Kernel<M> {
             self.need(pledge::AUDIT)?;
         }
         let asked = Asked { how: Use::Copy, buf, len: len as u32, ..Asked::NONE };
-        self.ask_core(core, Note::stats(class, index), asked)
+        let sees = self.domain().pledge & pledge::AUDIT != 0;
+        self.ask_core(core, Note::stats(class, index, sees), asked)
     }
 
     /// A record of statistics of this core; its length.
@@ -141,6 +149,11 @@ impl<M: Machine> Kernel<M> {
                 let stats = self.fiber_stats(index % FIBERS);
                 to[..FiberStats::SIZE].copy_from_slice(&stats.encode());
                 Ok(FiberStats::SIZE)
+            }
+            CLASS_POSTMORTEM if self.postmortems[index % FIBERS].fiber == 0 => Err(Error::Empty),
+            CLASS_POSTMORTEM => {
+                *to = self.postmortems[index % FIBERS].encode();
+                Ok(to.len())
             }
             _ => Err(Error::NotFound),
         }

@@ -35,7 +35,7 @@ pub mod kind {
     pub const SEND: u8 = 19;
     /// Receive a message from an end.
     pub const RECEIVE: u8 = 20;
-    /// Statistics: `word` class, `a` place.
+    /// Statistics: `word` class, `a` place; `b` 1: the asker has AUDIT.
     pub const STATS: u8 = 21;
     /// May a domain of ours map this object?
     pub const MAP: u8 = 22;
@@ -71,9 +71,10 @@ pub struct Note {
 }
 
 impl Note {
-    /// Asks for statistics: class, and the place of a fiber.
-    pub fn stats(class: u32, index: usize) -> Self {
-        Self { kind: kind::STATS, word: class, a: index as u64, ..Self::default() }
+    /// Asks for statistics: class, and the place of a fiber; whether the asker may see everybody's.
+    pub fn stats(class: u32, index: usize, sees: bool) -> Self {
+        let (a, b) = (index as u64, sees.into());
+        Self { kind: kind::STATS, word: class, a, b, ..Self::default() }
     }
 
     pub fn encode(&self) -> Message {

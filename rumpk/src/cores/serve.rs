@@ -3,11 +3,11 @@
 //! The fiber whose registers this core holds has nothing to do with them: nothing here may look at the current fiber
 //! or touch its memory.
 use super::note::{Note, kind};
-use crate::kernel::{Kernel, OBJECTS};
+use crate::kernel::{FIBERS, Kernel, OBJECTS};
 use crate::object::{Body, Stop, single};
 use abi::call::{Error, MESSAGE_MIN, op, want};
 use abi::ring::Slot;
-use abi::stats::state;
+use abi::stats::{CLASS_POSTMORTEM, state};
 use arch::Machine;
 
 impl<M: Machine> Kernel<M> {
@@ -98,6 +98,10 @@ impl<M: Machine> Kernel<M> {
 
     fn serve_stats(&mut self, from: u8, note: &Note) -> Result<(u64, u64), Stop> {
         let parcel = self.parcel(from, note.place).ok_or(Error::Gone)?;
+        let (class, place) = (note.word, note.a as usize % FIBERS);
+        if class == CLASS_POSTMORTEM && note.b == 0 && !self.is_far_kin(place, note.fiber) {
+            return Err(Error::Denied.into());
+        }
         let mut record = [0; 256];
         let len = self.stats_record(note.word, note.a as usize, &mut record)?;
         parcel.put(0, &record[..len]);

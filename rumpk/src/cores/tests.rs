@@ -24,6 +24,7 @@ use std::vec::Vec;
 
 mod lent;
 mod reach;
+mod why;
 
 /// Where a parent has its end of the channel to its child.
 const LINK: u8 = 40;

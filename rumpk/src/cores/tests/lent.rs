@@ -1,5 +1,6 @@
 //! What is lent to another core: taken back before a REVOKE returns, and not counted for ever.
 use super::{Cores, LINK};
+use crate::fiber::Fiber;
 use crate::grant_tests::{ALL, LEN, MEMORY, RW, TAKEN, give_memory};
 use crate::kernel::NONE;
 use crate::object::{Body, Object};
@@ -168,7 +169,7 @@ fn a_thousand_grants_revokes_and_deaths_between_cores_leave_nothing() {
                 assert_eq!(c.0[1].call(n::MAP, &[TAKEN.into(), 0, 0, RW, 0, 0]).status, 1);
             }
         }
-        let place = c.0[1].fibers.iter().position(|f| f.is_alive()).expect("the child");
+        let place = c.0[1].fibers.iter().position(Fiber::is_alive).expect("the child");
         if c.0[1].fibers[place].state == state::RUNNING && round % 3 == 0 {
             c.0[1].call(n::EXIT, &[0; 6]);
         } else {

@@ -113,6 +113,8 @@ fn a_window_is_mapped_on_another_core_within_its_range_until_it_is_revoked() {
     // Narrowed, it maps less.
     assert_eq!(c.call(1, n::MASK, [TAKEN.into(), ALL, R.into(), 0, 0, 0]), (0, 0));
     assert_eq!(map(&mut c, 0, page, R | W), refused(Error::Denied));
+    assert_eq!(map(&mut c, page, page, R), (0, (window + page) as usize));
+    assert!(maps(&mut c, window + page));
     revoke(&mut c, OWN);
     assert!(!maps(&mut c, window + page), "gone before REVOKE returned");
     assert_eq!(map(&mut c, 0, page, R), refused(Error::Revoked));

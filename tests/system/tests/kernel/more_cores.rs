@@ -56,9 +56,15 @@ fn a_hundred_crashes_on_another_core_cost_nobody_anything() {
 #[test]
 fn the_shell_on_another_core_runs_and_asks() {
     for (cores, last) in SIZES {
-        let typed = ["run misuse nothing", "run touch read 0x10", "ps", "poweroff"];
+        let typed = ["run misuse nothing", "run touch read 0x10", "why touch", "ps", "poweroff"];
         let text = printed("guests-micro", cores, &[("shell", last)], &typed);
         assert!(text.contains("touch: killed: page fault at 0x10"), "{cores}:\n{text}");
+        // Wherever the kernel had put it.
+        let why = text.split("nexus> why touch").nth(1).unwrap_or_else(|| panic!("{text}"));
+        assert!(
+            why.contains("page fault at 0x10") && why.contains("pc touch+"),
+            "{cores}:\n{text}"
+        );
         let ps = text.split("nexus> ps").nth(1).unwrap_or_else(|| panic!("{text}"));
         assert!(ps.contains("uart") && ps.contains("shell"), "{cores}:\n{text}");
     }
