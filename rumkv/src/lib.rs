@@ -40,8 +40,8 @@ macro_rules! image {
         /// What the vectors enter for a synchronous exception of the cell.
         // SAFETY: the name is the vectors' and is defined once per image, here.
         #[unsafe(no_mangle)]
-        extern "C" fn resident_sync(frame: &mut $crate::resident::Frame) {
-            $crate::resident::synchronous::<$count_tlb, $open_sgi>(frame);
+        extern "C" fn resident_sync(frame: &mut $crate::resident::Frame) -> ! {
+            $crate::resident::synchronous::<$count_tlb, $open_sgi>(frame)
         }
 
         /// What `_start` enters, with the address of the handoff.

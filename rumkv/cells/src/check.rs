@@ -190,7 +190,6 @@ fn cell_counts(table: &Table<'_>, c: u16) -> Result<(), Fault> {
         (cell::BEB, 1, Reason::Duplicate),
         (cell::ARCHIVE, 1, Reason::Duplicate),
         (cell::CORE, MAX_CORES, Reason::TooMany),
-        (cell::DEVICE, MAX_WINDOWS, Reason::TooMany),
         (cell::IRQ, MAX_IRQS, Reason::TooMany),
     ];
     for (kind, most, reason) in limits {
@@ -198,7 +197,16 @@ fn cell_counts(table: &Table<'_>, c: u16) -> Result<(), Fault> {
             return Err(Fault::at(n, kind, reason));
         }
     }
-    Ok(())
+    match windows(table, c).nth(MAX_WINDOWS) {
+        Some(n) => Err(Fault::at(n, cell::DEVICE, Reason::TooMany)),
+        None => Ok(()),
+    }
+}
+
+/// The number of a device record, once for each entry that it takes in RumKV's table of windows.
+fn windows(table: &Table<'_>, c: u16) -> impl Iterator<Item = u32> {
+    let pieces = |r: &CellRecord| Span::new(r.a, r.c).into_iter().flat_map(Span::leaves);
+    table.of_cell(cell::DEVICE, c).flat_map(move |(n, r)| pieces(&r).map(move |_| n))
 }
 
 /// Entry and handoff of each cell, and of the program that nexus-boot starts.

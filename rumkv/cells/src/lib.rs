@@ -23,8 +23,12 @@ pub use table::{Span, Table};
 
 /// Most cells of a table.
 pub const MAX_CELLS: u16 = 8;
-/// Most device windows of one cell; bounds the table that RumKV keeps per cell.
+/// Most device windows of one cell, each counted once for every [`LEAF`] that it touches; bounds the
+/// table that RumKV keeps per cell.
 pub const MAX_WINDOWS: usize = 16;
+/// Bytes that one translation table of the last level maps. A pledge takes a window out of a cell's
+/// map entry by entry, and only the entries of one such table follow each other.
+pub const LEAF: u64 = 1 << 21;
 /// Most interrupts of one cell.
 pub const MAX_IRQS: usize = 64;
 /// Most cores of one cell.

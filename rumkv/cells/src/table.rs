@@ -1,7 +1,7 @@
 //! The table as a view over its bytes.
 use abi::boot::{CELLS_MAGIC, CELLS_VERSION, CellRecord, CellsHeader, cell};
 
-use crate::{Fault, MAX_CELLS, Reason};
+use crate::{Fault, LEAF, MAX_CELLS, Reason};
 
 /// A range of addresses. Never empty, never wrapping: [`Span::new`] is the only way to one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +31,17 @@ impl Span {
     #[must_use]
     pub const fn end(self) -> u64 {
         self.base + self.len
+    }
+
+    /// The range in pieces of which none crosses a multiple of [`LEAF`].
+    pub fn leaves(self) -> impl Iterator<Item = Self> {
+        let mut base = self.base;
+        core::iter::from_fn(move || {
+            let len = (LEAF - base % LEAF).min(self.end() - base);
+            let piece = Self::new(base, len).ok();
+            base += len;
+            piece
+        })
     }
 
     /// Whether a byte is in both.

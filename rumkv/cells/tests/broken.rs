@@ -196,6 +196,23 @@ fn too_many_of_a_kind_are_refused() {
 }
 
 #[test]
+fn a_window_counts_once_for_each_table_that_it_touches() {
+    let with = |[base, len]: [u64; 2]| {
+        one()
+            .with(record(cell::MACHINE_DEVICE, 0, hard::OTHER, [base, 0, len]))
+            .with(record(cell::DEVICE, 0, hard::OTHER, [base, base, len]))
+            .verdict()
+    };
+    // The console is one; what touches fifteen tables more fits, a page more on either side not.
+    let most = (cells::MAX_WINDOWS as u64 - 1) * cells::LEAF;
+    assert_eq!(with([0x1000_0000, most]), Ok(()));
+    for window in [[0x1000_0000, most + 4096], [0x1000_0000 - 4096, most + 4096]] {
+        let fault = with(window).expect_err("too many");
+        assert_eq!((fault.record, fault.reason), (Some(22), Reason::TooMany));
+    }
+}
+
+#[test]
 fn a_fault_names_both_records() {
     let fault = one()
         .with(record(cell::RAM, 0, 0, [0x7000_0000, 0x4030_0000, 4096]))

@@ -2,7 +2,7 @@
 mod good;
 
 use abi::boot::{CellRecord, cell};
-use cells::{Machine, Reason, Span, Table, check, check_machine};
+use cells::{LEAF, Machine, Reason, Span, Table, check, check_machine};
 use good::{Draft, at, one, two};
 use proptest::prelude::*;
 use proptest::strategy::ValueTree;
@@ -136,6 +136,19 @@ proptest! {
         let bytes = one().bytes();
         prop_assume!(len < bytes.len());
         prop_assert!(Table::decode(&bytes[..len]).is_err());
+    }
+
+    #[test]
+    fn pieces_are_the_window_and_none_crosses_a_table(
+        base in 0_u64..1 << 24, len in 1_u64..1 << 24
+    ) {
+        let mut at = base;
+        for piece in Span::new(base, len).expect("span").leaves() {
+            prop_assert_eq!(piece.base, at);
+            prop_assert_eq!(piece.base / LEAF, (piece.end() - 1) / LEAF);
+            at = piece.end();
+        }
+        prop_assert_eq!(at, base + len);
     }
 
     #[test]

@@ -6,22 +6,48 @@
 //! decoder serves both. The register groups are regular, and the decoder is arithmetic instead of a
 //! table, because it is resident.
 
-/// What a group of registers does to its lines.
+/// What a write to a group of registers does to its lines. Bits and no `enum`: the compiler would
+/// copy the whole decoder once for each variant, and the decoder is resident.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Group {
+pub struct Group(u32);
+
+impl Group {
     /// Reads pass, writes are ignored: IGROUPR and ICFGR, fixed by init.
-    Fixed,
+    pub const FIXED: Self = Self(0);
     /// A write of 1 to an own line passes: ISENABLER, ISPENDR, ISACTIVER.
-    Set,
+    pub const SET: Self = Self(1);
     /// A write of 1 to an own line passes after the line has left the list registers: ICENABLER,
     /// ICPENDR.
-    Clear,
-    /// As [`Group::Clear`], and an active line ends: ICACTIVER.
-    ClearActive,
+    pub const CLEAR: Self = Self(1 | 2);
+    /// As [`Group::CLEAR`], and an active line ends: ICACTIVER.
+    pub const CLEAR_ACTIVE: Self = Self(1 | 2 | 4);
     /// A byte per line: IPRIORITYR.
-    Priority,
+    pub const PRIORITY: Self = Self(8);
     /// A double word per line: IROUTER.
-    Route,
+    pub const ROUTE: Self = Self(8 | 4);
+    /// No register of lines.
+    const NOTHING: Self = Self(2);
+
+    /// Whether a 1 for an own line passes.
+    #[must_use]
+    #[inline(always)]
+    pub const fn passes(self) -> bool {
+        self.0 & 1 != 0
+    }
+
+    /// Whether the line leaves the list registers before.
+    #[must_use]
+    #[inline(always)]
+    pub const fn withdraws(self) -> bool {
+        self.0 & 2 != 0
+    }
+
+    /// Whether an active line ends then.
+    #[must_use]
+    #[inline(always)]
+    pub const fn ends(self) -> bool {
+        self.0 & 4 != 0
+    }
 }
 
 /// An access decoded: the first line, how many bits a line has in the register, and the group.
@@ -35,38 +61,46 @@ pub struct Lines {
     pub group: Group,
 }
 
+/// Registers of one layout in a word: width of a line as a power of two (3:0), group (7:4), sizes
+/// of access that the architecture allows (11:8).
+const fn layout(log: u32, group: Group, sizes: u32) -> u32 {
+    log | group.0 << 4 | sizes << 8
+}
+
 /// Decodes an access of `size` bytes (1, 2, 4 or 8) at `offset` of a frame; `None`: no line
 /// register, or not an access that it allows (reads as zero, write ignored).
 #[must_use]
 #[inline(always)]
 pub fn decode(offset: u32, size: u32) -> Option<Lines> {
-    // What the seven groups with a bit per line do, four bits for each; nothing at offset 0.
-    const BITS: u32 = 0x3121_210F;
+    // The groups of the blocks with a bit per line, four bits for each; nothing at offset 0.
+    const BITS: u32 = {
+        const EACH: [Group; 8] = [
+            Group::NOTHING,
+            Group::FIXED,
+            Group::SET,
+            Group::CLEAR,
+            Group::SET,
+            Group::CLEAR,
+            Group::SET,
+            Group::CLEAR_ACTIVE,
+        ];
+        let (mut word, mut i) = (0, 0);
+        while i < EACH.len() {
+            word |= EACH[i].0 << (4 * i);
+            i += 1;
+        }
+        word
+    };
     let block = offset >> 7;
-    // Width as a power of two, and what the group does.
-    let (log, what) = match block {
-        0..=7 => (0, BITS >> (4 * block) & 0xF),
-        8..=15 => (3, 4),
-        24 | 25 => (1, 0),
-        0xC0..=0xFF => (6, 5),
+    let layout = match block {
+        0..=7 => layout(0, Group(BITS >> (4 * block) & 0xF), 4),
+        8..=15 => layout(3, Group::PRIORITY, 4 | 1),
+        24 | 25 => layout(1, Group::FIXED, 4),
+        0xC0..=0xFF => layout(6, Group::ROUTE, 8),
         _ => return None,
     };
-    let group = match what {
-        0 => Group::Fixed,
-        1 => Group::Set,
-        2 => Group::Clear,
-        3 => Group::ClearActive,
-        4 => Group::Priority,
-        5 => Group::Route,
-        _ => return None,
-    };
-    // The sizes of access that the architecture allows.
-    let sizes = match log {
-        6 => 8,
-        3 => 4 | 1,
-        _ => 4,
-    };
-    if sizes & size == 0 || offset & (size - 1) != 0 {
+    let (log, group) = (layout & 0xF, Group(layout >> 4 & 0xF));
+    if layout >> 8 & size == 0 || offset & (size - 1) != 0 || group == Group::NOTHING {
         return None;
     }
     // Every group has 1,024 lines, so it is aligned to the 0x80 << log bytes that they take.

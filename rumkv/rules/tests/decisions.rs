@@ -8,16 +8,16 @@ use rules::lines::{CLUSTER, Group, Lines, decode, spread, target};
 /// bytes, bits per line, sizes of access, what RumKV makes of a write.
 type Register = (&'static str, u32, u32, u32, &'static [u32], Group);
 const REGISTERS: [Register; 10] = [
-    ("IGROUPR", 0x80, 0x80, 1, &[4], Group::Fixed),
-    ("ISENABLER", 0x100, 0x80, 1, &[4], Group::Set),
-    ("ICENABLER", 0x180, 0x80, 1, &[4], Group::Clear),
-    ("ISPENDR", 0x200, 0x80, 1, &[4], Group::Set),
-    ("ICPENDR", 0x280, 0x80, 1, &[4], Group::Clear),
-    ("ISACTIVER", 0x300, 0x80, 1, &[4], Group::Set),
-    ("ICACTIVER", 0x380, 0x80, 1, &[4], Group::ClearActive),
-    ("IPRIORITYR", 0x400, 0x400, 8, &[1, 4], Group::Priority),
-    ("ICFGR", 0xC00, 0x100, 2, &[4], Group::Fixed),
-    ("IROUTER", 0x6000, 0x2000, 64, &[8], Group::Route),
+    ("IGROUPR", 0x80, 0x80, 1, &[4], Group::FIXED),
+    ("ISENABLER", 0x100, 0x80, 1, &[4], Group::SET),
+    ("ICENABLER", 0x180, 0x80, 1, &[4], Group::CLEAR),
+    ("ISPENDR", 0x200, 0x80, 1, &[4], Group::SET),
+    ("ICPENDR", 0x280, 0x80, 1, &[4], Group::CLEAR),
+    ("ISACTIVER", 0x300, 0x80, 1, &[4], Group::SET),
+    ("ICACTIVER", 0x380, 0x80, 1, &[4], Group::CLEAR_ACTIVE),
+    ("IPRIORITYR", 0x400, 0x400, 8, &[1, 4], Group::PRIORITY),
+    ("ICFGR", 0xC00, 0x100, 2, &[4], Group::FIXED),
+    ("IROUTER", 0x6000, 0x2000, 64, &[8], Group::ROUTE),
 ];
 
 #[test]

@@ -1,10 +1,11 @@
 //! Makes what the resident part reads: a table per cell, a block per core, the second-stage table.
+use core::iter::repeat;
 use core::sync::atomic::{AtomicU32, AtomicU64};
 
 use abi::PAGE;
 use abi::boot::{CellRecord, cell};
 use abi::hypercall::PostMortem;
-use cells::Table;
+use cells::{Span, Table};
 use rules::features::{COUNT, RULES, index};
 use rules::lines::target;
 
@@ -122,9 +123,13 @@ fn own(table: &Table<'_>, number: u16, made: &mut Cell) {
             None => refuse(format_args!("cell {number} has lines in too many words")),
         }
     }
-    for (to, (_, r)) in made.windows.iter_mut().zip(table.of_cell(cell::DEVICE, number)) {
-        let entries = Root(made.stage2).leaf(r.a);
-        *to = Window { entries, pages: (r.c / PAGE as u64) as u32, class: r.arg };
+    let pieces = table.of_cell(cell::DEVICE, number).flat_map(|(_, r)| {
+        Span::new(r.a, r.c).into_iter().flat_map(Span::leaves).zip(repeat(r.arg))
+    });
+    // That they fit was checked.
+    for (to, (piece, class)) in made.windows.iter_mut().zip(pieces) {
+        let entries = Root(made.stage2).leaf(piece.base);
+        *to = Window { entries, pages: (piece.len / PAGE as u64) as u32, class };
     }
 }
 

@@ -21,7 +21,7 @@ const TYPER_KEPT: u32 = 0x1F | 0x1F << 19 | 1 << 24 | 1 << 25;
 const IDENTIFICATION: u32 = 0xFFD0;
 const GICR_IIDR: u32 = 0x4;
 const GICR_TYPER: u32 = 0x8;
-const GICR_TYPER_HIGH: u32 = 0xC;
+const GICR_TYPER_END: u32 = 0xF;
 
 /// The frames.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -60,8 +60,9 @@ pub fn mediate(core: &Core, access: Access) -> u64 {
         | (Kind::Distributor, CTLR | IIDR)
         | (Kind::Redistributor, GICR_IIDR) => u32::MAX,
         (Kind::Distributor, TYPER) => TYPER_KEPT,
-        (Kind::Redistributor, GICR_TYPER) => return core.typer,
-        (Kind::Redistributor, GICR_TYPER_HIGH) => return core.typer >> 32,
+        (Kind::Redistributor, GICR_TYPER..=GICR_TYPER_END) => {
+            return core.typer >> (8 * (offset & 4));
+        }
         (Kind::Redistributor, _) => return 0,
         _ => return lines(core, access),
     };
@@ -90,19 +91,16 @@ fn lines(core: &Core, access: Access) -> u64 {
             _ => 0,
         };
     }
-    match at.group {
-        Group::Priority => priorities(frame, offset, size, own, value),
-        Group::Route if own & 1 != 0 && core.cell.core(value).is_some() => {
-            frame.write64(offset, value);
+    if at.group.passes() {
+        let own = own & value as u32;
+        if at.group.withdraws() {
+            withdraw(core, n, own, at.group.ends());
         }
-        Group::Fixed | Group::Route => {}
-        Group::Set | Group::Clear | Group::ClearActive => {
-            let own = own & value as u32;
-            if at.group != Group::Set {
-                withdraw(core, n, own, at.group == Group::ClearActive);
-            }
-            frame.write32(offset, own);
-        }
+        frame.write32(offset, own);
+    } else if at.group == Group::PRIORITY {
+        priorities(frame, offset, size, own, value);
+    } else if at.group == Group::ROUTE && own & 1 != 0 && core.cell.core(value).is_some() {
+        frame.write64(offset, value);
     }
     0
 }

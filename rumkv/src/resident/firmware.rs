@@ -39,7 +39,6 @@ const AFFINITY_INFO: u32 = 4;
 const MIGRATE_INFO_TYPE: u32 = 6;
 const SYSTEM_OFF: u32 = 8;
 const SYSTEM_RESET: u32 = 9;
-const PSCI_FEATURES: u32 = 10;
 
 /// Which of them exist, and which also with 64-bit arguments.
 const EXIST: u32 = 0b111_0101_1111;
@@ -83,7 +82,8 @@ fn psci(frame: &Frame, core: &Core, function: u32, argument: u64) -> i64 {
             Some(of) => i64::from(of.state.load(Relaxed) & 3),
         },
         MIGRATE_INFO_TYPE => 2,
-        PSCI_FEATURES if exists(argument as u32) || argument as u32 == SMCCC_VERSION => 0,
+        // PSCI_FEATURES: all others are above, and the caller looked that it is one.
+        _ if exists(argument as u32) || argument as u32 == SMCCC_VERSION => 0,
         _ => NOT_SUPPORTED,
     }
 }

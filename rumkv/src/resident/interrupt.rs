@@ -9,7 +9,7 @@
 use abi::hypercall::counter;
 
 use super::list::{self, ACTIVE, GROUP1, HARDWARE, PENDING, PRIORITY_SHIFT};
-use super::park::pass;
+use super::park::{enter, pass};
 use super::state::{Core, core};
 use crate::memory::Block;
 use crate::{mrs, msr};
@@ -26,7 +26,13 @@ pub const SGI_FRAME: u64 = 0x1_0000;
 
 /// The long path of an interrupt that was acknowledged as `iar`.
 #[unsafe(no_mangle)]
-pub(super) extern "C" fn resident_interrupt(iar: u64) {
+pub(super) extern "C" fn resident_interrupt(iar: u64) -> ! {
+    deliver(iar);
+    enter(core().frame)
+}
+
+#[inline(always)]
+fn deliver(iar: u64) {
     let intid = iar as u32;
     if intid >= 1020 {
         return;
@@ -134,6 +140,9 @@ fn pend(core: &Core, intid: u32) {
 #[inline(never)]
 pub fn withdraw(core: &Core, n: u32, lines: u32, active: bool) {
     list::open();
+    if list::free() == list::ALL {
+        return;
+    }
     for i in 0..list::COUNT {
         let held = list::read(i);
         let intid = list::intid(held);
@@ -144,13 +153,9 @@ pub fn withdraw(core: &Core, n: u32, lines: u32, active: bool) {
             continue;
         }
         let left = if active { 0 } else { state & ACTIVE };
-        if left != 0 {
-            list::write(i, held & !PENDING);
-        } else {
-            list::write(i, 0);
-            if held & HARDWARE != 0 {
-                msr!("icc_dir_el1", u64::from(intid));
-            }
+        list::write(i, if left != 0 { held & !PENDING } else { 0 });
+        if left == 0 && held & HARDWARE != 0 {
+            msr!("icc_dir_el1", u64::from(intid));
         }
         if state & PENDING != 0 {
             pend(core, intid);

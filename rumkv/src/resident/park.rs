@@ -29,6 +29,13 @@ unsafe extern "C" {
     fn resident_enter(frame: u64) -> !;
 }
 
+/// The way into the cell, from whatever depth of the core's stack: nothing of it is used after.
+#[inline(always)]
+pub fn enter(frame: u64) -> ! {
+    // SAFETY: callers name this core's own frame, which is whole.
+    unsafe { resident_enter(frame) }
+}
+
 /// Calls a core.
 #[inline(never)]
 pub fn kick(core: &Core) {
@@ -42,9 +49,10 @@ pub fn kick(core: &Core) {
 pub fn quiet(word: u64, lines: u32) {
     // SAFETY: callers name a frame of the interrupt controller, plus four bytes for each word.
     let word = unsafe { Block::at(word) };
-    for register in [ICENABLER, ICPENDR, ICACTIVER] {
-        word.write32(register, lines);
-    }
+    // No loop over the three: it would be longer.
+    word.write32(ICENABLER, lines);
+    word.write32(ICPENDR, lines);
+    word.write32(ICACTIVER, lines);
 }
 
 /// Lets go of what the cell no longer owns, here and in the list registers. Whoever called may rely
@@ -120,6 +128,5 @@ pub(super) extern "C" fn resident_wait() -> ! {
     let at = core.frame;
     // SAFETY: the core's own frame.
     unsafe { Block::at(at) }.write64(0, core.context.load(Relaxed));
-    // SAFETY: the frame is whole, and nothing of this function is used after.
-    unsafe { resident_enter(at) }
+    enter(at)
 }

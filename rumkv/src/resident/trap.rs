@@ -4,6 +4,7 @@ use rules::abort::Access as Syndrome;
 
 use super::distributor::{Access, Kind, mediate};
 use super::end::{end, fault_address};
+use super::park::enter;
 use super::state::{self, Cell, Core, Frame, skip};
 use super::{firmware, hypercall, sysreg};
 use crate::memory::Block;
@@ -32,7 +33,7 @@ pub enum Outcome {
 
 /// Handles a synchronous exception; what it answers stands in the frame and in ELR_EL2.
 #[inline(always)]
-pub fn synchronous<const COUNT_TLB: bool, const OPEN_SGI: bool>(frame: &mut Frame) {
+pub fn synchronous<const COUNT_TLB: bool, const OPEN_SGI: bool>(frame: &mut Frame) -> ! {
     let core = state::core();
     let esr = mrs!("esr_el2");
     let outcome = match esr >> 26 & 0x3F {
@@ -66,6 +67,7 @@ pub fn synchronous<const COUNT_TLB: bool, const OPEN_SGI: bool>(frame: &mut Fram
         Outcome::Skip => skip(),
         Outcome::Undefined => inject(),
     }
+    enter(core::ptr::from_mut(frame) as u64)
 }
 
 /// A load or store that the second stage refused: a mediated frame, or the end of the cell.
@@ -130,25 +132,18 @@ fn inject() {
     const PAN: u64 = 1 << 22;
     const SSBS: u64 = 1 << 12;
     const EL1H_MASKED: u64 = 0x3C5;
-    const SPAN: u64 = 1 << 23;
     const DSSBS: u64 = 1 << 44;
     let old = mrs!("spsr_el2");
     let sctlr = mrs!("sctlr_el1");
     msr!("esr_el1", UNKNOWN);
     msr!("elr_el1", mrs!("elr_el2"));
     msr!("spsr_el1", old);
-    // From AArch32 0x600, from EL0 0x400, with SP_EL1 0x200, with SP_EL0 0.
-    let entry = match old & 0x1F {
-        0x10.. => 0x600,
-        0 => 0x400,
-        5 => 0x200,
-        _ => 0,
-    };
+    // From AArch32 (0b10000) 0x600, from EL0 (0b00000) 0x400, with SP_EL1 (0b00101) 0x200, with
+    // SP_EL0 (0b00100) 0; there is nothing else that a cell can have come from.
+    let entry = if old & 4 != 0 { (old & 1) << 9 } else { 0x400 + ((old & 0x10) << 5) };
     msr!("elr_el2", mrs!("vbar_el1") + entry);
-    let mut new = old & (NZCV | DIT | PAN) | EL1H_MASKED;
-    if sctlr & SPAN == 0 {
-        new |= PAN;
-    }
+    // SPAN stands one bit above PAN, and means the contrary.
+    let mut new = old & (NZCV | DIT | PAN) | EL1H_MASKED | PAN & !(sctlr >> 1);
     if sctlr & DSSBS != 0 {
         new |= SSBS;
     }

@@ -46,11 +46,10 @@ global_asm!(
     ".section .resident.000, \"ax\"",
     ".global resident_vectors",
     "resident_vectors:",
-    // resident_enter(frame): the way into the cell for the first time.
+    // resident_enter(frame): the way into the cell.
     ".global resident_enter",
     "resident_enter:",
     "mov sp, x0",
-    "resident_return:",
     "ldp x30, xzr, [sp, #240]",
     "ldp x28, x29, [sp, #224]",
     "ldp x26, x27, [sp, #208]",
@@ -87,11 +86,8 @@ global_asm!(
     "stp x26, x27, [sp, #208]",
     "stp x28, x29, [sp, #224]",
     "stp x30, xzr, [sp, #240]",
-    "cbz w1, 1f",
-    "bl {interrupt}",
-    "b resident_return",
-    "1: bl resident_sync",
-    "b resident_return",
+    "cbnz w1, {interrupt}", // both leave by resident_enter
+    "b resident_sync",
     // Current level with SP_EL2: a fault inside RumKV. The stack pointer may be what is broken.
     ".section .resident.200, \"ax\"",
     "resident_inside:",

@@ -1,5 +1,5 @@
 //! Hostile kernels at EL1 (`tests/el1`), each with its stated end.
-use abi::boot::{cell, virt};
+use abi::boot::{CellRecord, cell, virt};
 use abi::hypercall::cause;
 use abi::pledge::hard;
 use nexus::assembly;
@@ -18,12 +18,18 @@ const UART_FLAGS: u64 = virt::UART + 0x18;
 /// Boots a test kernel under an image of RumKV, with every hard pledge: also those of classes that
 /// the cell has no device of, which `check` would refuse.
 fn boot(kernel: &str, rumkv: &str) -> Outcome {
+    boot_with(kernel, rumkv, &[])
+}
+
+/// The same with more records in the cell table.
+fn boot_with(kernel: &str, rumkv: &str, more: &[CellRecord]) -> Outcome {
     let folder = folder();
     let profile = kernel_profile(folder.path(), kernel, Some(rumkv));
     let all = |table: &mut Table| {
         for record in table.records.iter_mut().filter(|r| r.kind == cell::CELL) {
             record.arg = hard::ALL;
         }
+        table.records.extend(more);
     };
     let built = assembly::forge(workspace(), &profile, &signing(), all).expect("a bundle");
     Boot::of(&built).counted().run()
@@ -95,6 +101,24 @@ fn calls_with_every_number_and_random_arguments() {
 fn what_was_pledged_away_is_gone() {
     let outcome = boot("el1-pledge-touch", "rumkv");
     ended(&outcome, "el1-pledge-touch", cause::DATA, UART_FLAGS, UART_FLAGS);
+    assert_eq!(outcome.beb.expect("a boot error buffer").head.code, 0);
+}
+
+/// The second bank of flash stands for a device: two of its pages, seen on both sides of a boundary
+/// of 2 MB, where one translation table ends. A window behind it comes first, so that the two tables
+/// are not made one after the other.
+#[test]
+fn a_pledged_window_is_gone_from_every_table_that_maps_it() {
+    const SECOND: u64 = 0x3020_0000;
+    let record = |kind, a, b| CellRecord { kind, cell: 0, arg: hard::OTHER, a, b, c: 0x2000 };
+    let more = [
+        record(cell::MACHINE_DEVICE, 0x0400_0000, 0),
+        record(cell::MACHINE_DEVICE, 0x0400_2000, 0),
+        record(cell::DEVICE, SECOND + 0x1_0000, 0x0400_2000),
+        record(cell::DEVICE, SECOND - 0x1000, 0x0400_0000),
+    ];
+    let outcome = boot_with("el1-pledge-window", "rumkv", &more);
+    ended(&outcome, "el1-pledge-window", cause::DATA, SECOND, SECOND);
     assert_eq!(outcome.beb.expect("a boot error buffer").head.code, 0);
 }
 
