@@ -277,7 +277,7 @@ pub struct Size {
 /// Arguments of `bench`.
 #[derive(Debug, Args)]
 pub struct Bench {
-    /// `kernel` (all machines that measure Rumpk), `rumkv`, or a part of the names of machines; without it all
+    /// `kernel` (all machines that measure Rumpk), `rumkv`, or a part of the names of machines; without it all of them. `fs`: NexFS beside littlefs
     pub filter: Option<String>,
     /// Boot everything twice: figures that differ are an error
     #[arg(long)]

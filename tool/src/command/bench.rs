@@ -22,6 +22,9 @@ const TIMEOUT: Duration = Duration::from_mins(5);
 /// Boots all that the filter takes, prints the table, compares with budgets and history.
 pub fn bench(a: &Bench) -> Result<u8, Failure> {
     let workspace = Workspace::find()?;
+    if a.filter.as_deref() == Some("fs") {
+        return super::storage::storage(&workspace, a);
+    }
     let figures = boot_all(&workspace, a.filter.as_deref())?;
     if a.twice {
         let differ = bench::differences(&figures, &boot_all(&workspace, a.filter.as_deref())?);

@@ -8,6 +8,7 @@ mod miri;
 mod new;
 mod proof;
 mod run;
+mod storage;
 mod test;
 
 use std::io::Write;
