@@ -20,7 +20,7 @@ pub fn on_cores(text: &str, cores: u8) -> String {
 #[must_use]
 pub fn placed(text: &str, service: &str, core: u8) -> String {
     let head = format!("service \"{service}\" {{");
-    let out = text.replacen(&head, &format!("{head}\n        core {core}"), 1);
+    let out = text.replacen(&head, &format!("{head}\n        core {core};"), 1);
     assert!(out != text, "no service {service:?} in:\n{text}");
     out
 }

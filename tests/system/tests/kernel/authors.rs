@@ -26,8 +26,14 @@ fn answer(outcome: &Outcome, command: &str) -> Vec<String> {
 #[test]
 fn the_examples_do_what_they_say() {
     let path = workspace().root.join("npk/examples/profile.kdl");
-    let c = "run hello-c one two";
-    let outcome = session(&path.to_string_lossy(), &["run ticker 50 20", c, "poweroff"]);
+    judge_examples(&session(&path.to_string_lossy(), &EXAMPLES));
+}
+
+/// What is typed to see the examples.
+pub(crate) const EXAMPLES: [&str; 3] = ["run ticker 50 20", "run hello-c one two", "poweroff"];
+
+/// They did what they say.
+pub(crate) fn judge_examples(outcome: &Outcome) {
     let text = outcome.text();
     for line in ["hello -> HELLO", "world -> WORLD", "the client is gone"] {
         assert!(text.contains(line), "no `{line}` in:\n{text}");
@@ -45,9 +51,9 @@ fn the_examples_do_what_they_say() {
         "150 ms: slow",
         "ticker: exit 0",
     ];
-    assert_eq!(answer(&outcome, "run ticker 50 20"), ticks);
+    assert_eq!(answer(outcome, EXAMPLES[0]), ticks);
     let hello = ["Hello from C, contract 1.", "argument one", "argument two", "slept"];
-    assert_eq!(answer(&outcome, c), [&hello[..], &["hello-c: exit 0"]].concat());
+    assert_eq!(answer(outcome, EXAMPLES[1]), [&hello[..], &["hello-c: exit 0"]].concat());
 }
 
 #[test]

@@ -1,9 +1,10 @@
 //! The guests of the other subjects on two and on four cores: the same profiles with more cores, and their services elsewhere.
 //! Storms, the fuzzer and what crosses cores have tests of their own.
 use crate::audit::{chain, judged};
+use crate::{authors, pledge};
 use system::cores::{boot, on_cores, placed, whole};
-use system::expect_exit;
 use system::session::script;
+use system::{expect_exit, workspace};
 
 /// Numbers of cores, and the last of each.
 const SIZES: [(u8, u8); 2] = [(2, 1), (4, 3)];
@@ -121,4 +122,27 @@ fn what_is_not_unveiled_is_not_found_on_other_cores() {
             assert!(outcome.text().contains(&format!("init: {name}: exit 0")), "{cores}");
         }
     }
+}
+
+/// Programs that give a pledge up and use it, with their devices and channels, on the core that does not boot.
+#[test]
+fn pledges_hold_on_another_core() {
+    let text = on_cores(&pledge::profile(), 2);
+    let text = pledge::attackers().fold(text, |text, name| placed(&text, &name, 1));
+    let outcome = boot(&text).run();
+    expect_exit(&outcome, 0);
+    pledge::judge(&outcome);
+}
+
+/// The examples as they stand, the echo's two sides and the shell on different cores.
+#[test]
+fn the_examples_do_what_they_say_on_two_cores() {
+    let folder = workspace().root.join("npk/examples");
+    let text = std::fs::read_to_string(folder.join("profile.kdl")).expect("the examples");
+    let text = text.replace("\"./", &format!("\"{}/", folder.display()));
+    let text = placed(&on_cores(&text, 2), "echo-server", 0);
+    let text = placed(&placed(&text, "echo-client", 1), "shell", 1);
+    let outcome = boot(&text).script(script(authors::EXAMPLES)).run();
+    expect_exit(&outcome, 0);
+    authors::judge_examples(&outcome);
 }

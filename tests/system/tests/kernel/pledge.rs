@@ -3,7 +3,8 @@ use std::fmt::Write;
 
 use abi::call::Error;
 use nexus::machine::Outcome;
-use system::{Boot, built, expect_exit, folder};
+use system::cores::boot;
+use system::expect_exit;
 
 /// What must become of a program: its attack's name, what it is given, how it ends when it gave the bit up, and what it
 /// is told when it never had it.
@@ -47,7 +48,8 @@ fn never(case: &Case) -> &'static str {
     if case.attack == "wpath" { r#""RPATH""# } else { "" }
 }
 
-fn boot() -> Outcome {
+/// A profile with all of them, twice each, and who reads the chain.
+pub(crate) fn profile() -> String {
     let mut text = String::from(
         r#"machine "qemu-virt-aarch64" { ram "512M"; cores 1; }
 cell "pledge" {
@@ -97,17 +99,23 @@ cell "pledge" {
 }
 "#,
     );
-    let folder = folder();
-    let path = folder.path().join("pledge.kdl");
-    std::fs::write(&path, text).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    let outcome = Boot::of(&built(&path.to_string_lossy())).counted().run();
-    expect_exit(&outcome, 0);
-    outcome
+    text
+}
+
+/// The services that attack.
+pub(crate) fn attackers() -> impl Iterator<Item = String> {
+    CASES.iter().flat_map(|c| ["drops", "never"].map(|how| format!("{how}-{}", c.attack)))
 }
 
 #[test]
 fn who_gives_a_bit_up_and_uses_it_dies_and_who_never_had_it_is_told() {
-    let outcome = boot();
+    let outcome = boot(&profile()).run();
+    expect_exit(&outcome, 0);
+    judge(&outcome);
+}
+
+/// Every attack ended as it must.
+pub(crate) fn judge(outcome: &Outcome) {
     let text = outcome.text();
     let end_of = |name: &str| {
         let start = format!("init: {name}: ");
