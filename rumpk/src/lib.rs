@@ -52,6 +52,7 @@ mod restarted;
 mod schedule;
 mod seal;
 mod spawn;
+mod stand_in;
 mod trap;
 
 pub use boot::Application;
