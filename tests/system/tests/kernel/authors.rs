@@ -77,6 +77,16 @@ fn a_heap_that_is_used_up_is_an_error_or_a_panic() {
     assert!(exhaust.last().is_some_and(|l| l == "heap: killed: panic"), "{exhaust:?}");
 }
 
+/// The kernel's own, in a program.
+#[test]
+fn memory_functions_are_right_for_every_length_alignment_and_overlap() {
+    let seed = std::env::var("NEXUS_SEED").unwrap_or("1".into());
+    let command = format!("run bulk {seed}");
+    let outcome = session(&profile("authors"), &[&command, "poweroff"]);
+    let wanted = [&format!("bulk: seed {seed}, 0 of 6328 wrong"), "bulk: exit 0"];
+    assert_eq!(answer(&outcome, &command), wanted);
+}
+
 #[test]
 fn a_panic_is_told_and_is_a_fault() {
     let outcome = session(&profile("guests-micro"), &["run misuse panic", "audit 9", "poweroff"]);
