@@ -28,16 +28,27 @@ impl<M: Machine> Kernel<M> {
 
     /// What a new domain sees of the files: a service what the manifest says, anything else no more than its parent.
     /// `Full` if the lists do not fit into one table.
-    pub(crate) fn veil_at_birth(&self, plan: &Plan, wish: &Wish) -> Result<Veil, Error> {
-        let parent = self.fibers.get(wish.parent as usize);
-        let mut veil = match (&plan.service, parent) {
-            (None, Some(parent)) => self.veils[parent.domain as usize % DOMAINS].inherited(),
-            _ => Veil::new(),
-        };
+    /// It is written where it lies; until the domain is there, nobody reads it.
+    pub(crate) fn veil_at_birth(
+        &mut self,
+        id: usize,
+        plan: &Plan,
+        wish: &Wish,
+    ) -> Result<(), Error> {
+        let parent = self.fibers.get(wish.parent as usize).map(|p| p.domain as usize % DOMAINS);
+        if let (None, Some(parent)) = (&plan.service, parent) {
+            // The parent's place is in use, the child's is free: they are two.
+            let pair = self.veils.get_disjoint_mut([parent, id]);
+            let [parent, veil] = pair.map_err(|_| Error::Full)?;
+            parent.bequeath(veil);
+            return Ok(());
+        }
+        let mut veil = Veil::new();
         if let (Some((_, service)), Some(manifest)) = (&plan.service, self.manifest()) {
             veil.narrow(manifest.unveils(service))?;
         }
-        Ok(veil)
+        self.veils[id] = veil;
+        Ok(())
     }
 
     pub(crate) fn birth_slots(&mut self, place: usize, plan: &Plan, wish: &Wish) {

@@ -152,8 +152,10 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn leave_domain(&mut self, id: u8) -> Step {
         let index = id as usize % DOMAINS;
         self.domains[index].link = 0;
-        for channel in 0..CHANNELS as u8 {
-            self.free_channel_if_dead(channel);
+        for channel in 0..CHANNELS {
+            if self.channels[channel].base != 0 {
+                self.free_channel_if_dead(channel as u8);
+            }
         }
         self.sched.remove(id);
         self.return_energy(id);

@@ -129,6 +129,11 @@ impl<M: Machine> Fiber<M> {
         last_call: 0,
     };
 
+    /// Makes the place a free one where it lies: kilobytes that are built elsewhere and moved take preemption's time.
+    pub fn clear(&mut self) {
+        *self = Self::FREE;
+    }
+
     pub fn is_free(&self) -> bool {
         self.state == 0
     }

@@ -3,6 +3,7 @@ use crate::call::Return;
 use crate::cores::Shared;
 use crate::kernel::Kernel;
 use abi::boot::{Beb, beb, virt};
+use abi::call::{meta, number};
 use arch::{CORES, CoreCell, Current, Machine, Trap};
 use core::panic::PanicInfo;
 
@@ -46,9 +47,28 @@ extern "C" fn rumpk_syscall(
     a5: usize,
     number: usize,
 ) -> Return {
+    if (number, a0) == (number::META, meta::VERSION) {
+        // SAFETY: traps do not nest.
+        let kernel = unsafe { kernel() };
+        return kernel.version();
+    }
+    other(a0, a1, a2, a3, a4, a5, number)
+}
+
+/// Any call but `meta(VERSION)`, with the arguments where they already are.
+#[inline(never)]
+extern "C" fn other(
+    a0: usize,
+    a1: usize,
+    a2: usize,
+    a3: usize,
+    a4: usize,
+    a5: usize,
+    number: usize,
+) -> Return {
     // SAFETY: traps do not nest.
     let kernel = unsafe { kernel() };
-    kernel.call(number, &[a0, a1, a2, a3, a4, a5])
+    kernel.call_other(number, &[a0, a1, a2, a3, a4, a5])
 }
 
 /// The call `wait`, with the registers that it keeps saved. The frame that goes on holds its own result.

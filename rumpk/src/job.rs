@@ -88,9 +88,18 @@ impl<M: Machine> Kernel<M> {
         self.reconsider |= self.domain == NONE || self.sched.preempts(id, self.domain);
     }
 
-    /// One step of the domain's job, at its expense; then whatever interrupted meanwhile.
+    /// One step of the domain's job, at its expense. What interrupted meanwhile comes first, as the call or the step before
+    /// may have been long; if it woke somebody better, who runs is decided anew.
+    ///
+    /// Never a part of `schedule`: its steps would be, too, and every choice would begin by making room for them.
+    #[inline(never)]
     pub(crate) fn work(&mut self, id: u8) {
         self.current = NONE;
+        self.interrupts();
+        if self.sched.outranked(id) || self.domains[id as usize % DOMAINS].job.is_none() {
+            return;
+        }
+        self.audit_beside(id);
         let restarts = self.domains[id as usize % DOMAINS].fate == Fate::Blink;
         self.step(id);
         // Who is made or taken apart cannot cooperate; its energy bounds it all the same.
@@ -109,7 +118,6 @@ impl<M: Machine> Kernel<M> {
                 self.sched.advance(id, now);
             }
         }
-        self.interrupts();
     }
 
     /// What the domain's job waited for is there.

@@ -73,10 +73,14 @@ impl<'a> Manifest<'a> {
         let start = self.head.text as usize + service.unveils as usize;
         self.bytes.get(start..start + service.unveils_len as usize).unwrap_or_default()
     }
-    /// The service with this name.
+    /// The service with this name. Only names are looked at: to decode all services would be a tenth of a spawn.
     pub fn find(&self, name: &str) -> Option<u16> {
-        (0..self.service_count())
-            .find(|&i| self.service(i).is_some_and(|s| abi::text(&s.name) == name))
+        const { assert!(core::mem::offset_of!(Service, name) == 0) };
+        let wanted: [u8; 32] = abi::name(name);
+        let services = self.bytes.get(CellManifest::SIZE..self.services_end())?;
+        let mut services = services.as_chunks::<{ Service::SIZE }>().0.iter();
+        let found = services.position(|service| service.starts_with(&wanted));
+        found.filter(|_| name.len() <= wanted.len()).map(|index| index as u16)
     }
 }
 

@@ -62,6 +62,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Wakes the fibers whose deadline or timer passed, ends what expired, and finds the next such time.
+    #[inline(never)]
     pub(crate) fn expire(&mut self, now: u64) {
         self.lapse(now);
         let mut next = self.lapses.next();
@@ -113,6 +114,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Consequences of a strike: the second takes a spectrum, the third ends the domain.
+    #[cold]
     fn struck(&mut self, id: u8, strikes: u8) {
         let spectrum = self.sched.spectrum(id);
         self.audit_strike(id, strikes);
@@ -232,6 +234,7 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Nothing is ready: the core sleeps until an interrupt, with the timer armed only for what is really due.
+    #[inline(never)]
     fn sleep(&mut self, now: u64) {
         self.current = NONE;
         let next = (0..FIBERS).map(|p| self.fibers[p].next_time()).min().unwrap_or(u64::MAX);

@@ -15,7 +15,7 @@ use abi::call::{ARGS_MAX, Error, NO_SLOT};
 use abi::cap::{Kind, slot, verb};
 use abi::pledge;
 use abi::stats::{end, state};
-use arch::{Frame, Machine};
+use arch::Machine;
 use cap::Cap;
 use sched::Params;
 
@@ -73,6 +73,24 @@ impl Plan {
 /// Bytes of tables for a domain with so much memory.
 fn tables_len(memory: u64) -> u64 {
     (TABLE_PAGES + memory / PER_TABLE) * PAGE_LEN
+}
+
+impl<M: Machine> Domain<M> {
+    /// Fills a free place for the plan, in place: what is moved is moved with preemption off.
+    fn fill(&mut self, plan: &Plan, extent: (u64, u64), place: u8) {
+        *self = Self::FREE;
+        self.extent = extent;
+        self.heap = plan.layout.heap_in(extent.0);
+        self.pledge = plan.layout.pledge;
+        self.born = plan.layout.pledge;
+        self.layout.clone_from(&plan.layout);
+        self.policy = plan.policy;
+        self.service = plan.service.map_or(KERNEL_SERVICE, |(index, _)| index);
+        self.fibers = 1 << place;
+        self.fibers_max = plan.fibers_max;
+        self.first = place;
+        self.last = place;
+    }
 }
 
 impl<M: Machine> Kernel<M> {
@@ -156,18 +174,22 @@ impl<M: Machine> Kernel<M> {
     /// Makes the domain and its first fiber, with the job of making their memory; the fiber's place.
     pub(crate) fn start(&mut self, wish: &Wish) -> Result<usize, Error> {
         let plan = self.plan(wish)?;
-        let veil = self.veil_at_birth(&plan, wish)?;
         let id = self.domains.iter().position(Domain::is_free).ok_or(Error::Full)?;
         let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
-        let objects = self.objects.iter().filter(|o| o.is_free()).count();
-        if objects < OBJECTS_AT_BIRTH || wish.args.len() > ARGS_MAX {
-            return Err(if objects < OBJECTS_AT_BIRTH { Error::Full } else { Error::TooBig });
+        // Looked at until they are enough: a count of the whole table were 3,000 instructions.
+        let mut free = self.objects.iter().filter(|o| o.is_free());
+        if free.nth(OBJECTS_AT_BIRTH - 1).is_none() {
+            return Err(Error::Full);
+        }
+        if wish.args.len() > ARGS_MAX {
+            return Err(Error::TooBig);
         }
         let own_slot = match self.fibers.get(wish.parent as usize) {
             Some(parent) => parent.caps.free_slot(slot::FIRST).ok_or(Error::Full)?,
             None => 0,
         };
         self.check_channel_slot(wish, own_slot)?;
+        self.veil_at_birth(id, &plan, wish)?;
         self.open_account(&plan, wish, id as u8)?;
         let len = plan.layout.extent_len();
         let extent = match self.memory.take(len) {
@@ -192,25 +214,12 @@ impl<M: Machine> Kernel<M> {
                 return Err(error);
             }
         };
-        self.veils[id] = veil;
-        self.domains[id] = Domain {
-            extent,
-            heap: plan.layout.heap_in(extent.0),
-            pledge: plan.layout.pledge,
-            born: plan.layout.pledge,
-            layout: plan.layout.clone(),
-            policy: plan.policy,
-            service: plan.service.map_or(KERNEL_SERVICE, |(index, _)| index),
-            fibers: 1 << place,
-            fibers_max: plan.fibers_max,
-            first: place as u8,
-            last: place as u8,
-            parent: self.fibers.get(wish.parent as usize).map_or(NONE, |p| p.domain),
-            carved,
-            ..Domain::FREE
-        };
+        let parent = self.fibers.get(wish.parent as usize).map_or(NONE, |p| p.domain);
+        let domain = &mut self.domains[id];
+        domain.fill(&plan, extent, place as u8);
+        (domain.parent, domain.carved) = (parent, carved);
         self.keep_args(id as u8, wish.args);
-        self.new_fiber(place, id as u8, wish.parent, M::Frame::EMPTY, plan.name);
+        self.new_fiber(place, id as u8, wish.parent, &plan.name);
         self.birth_slots(place, &plan, wish);
         self.connect_parent(place, wish, channel);
         if let Some(far) = wish.far {
@@ -268,27 +277,18 @@ impl<M: Machine> Kernel<M> {
         u16::from(self.core) * DOMAINS as u16 + u16::from(id) + 1
     }
 
-    /// Fills a free place of the fiber table.
-    pub(crate) fn new_fiber(
-        &mut self,
-        place: usize,
-        domain: u8,
-        parent: u8,
-        frame: M::Frame,
-        name: [u8; 32],
-    ) {
+    /// Fills a free place of the fiber table; the registers are its caller's to set.
+    pub(crate) fn new_fiber(&mut self, place: usize, domain: u8, parent: u8, name: &[u8; 32]) {
         self.next_id += 1;
-        self.fibers[place] = Fiber {
-            frame,
-            id: self.next_id,
-            state: state::READY,
-            end: end::RUNS,
-            domain,
-            parent,
-            timer: u64::MAX,
-            name,
-            ..Fiber::FREE
-        };
+        let fiber = &mut self.fibers[place];
+        fiber.clear();
+        fiber.id = self.next_id;
+        fiber.state = state::READY;
+        fiber.end = end::RUNS;
+        fiber.domain = domain;
+        fiber.parent = parent;
+        fiber.timer = u64::MAX;
+        fiber.name = *name;
         if self.floating == place as u8 {
             self.floating = NONE;
         }

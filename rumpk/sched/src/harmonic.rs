@@ -129,7 +129,7 @@ impl Harmonic {
     }
 
     /// Throttled domains whose debt the windows up to `now` have paid become ready. [`Self::pick`] does it too.
-    #[inline]
+    #[inline(always)]
     pub fn refill_due(&mut self, now: u64) {
         if self.any_throttled() {
             self.refill(now);
@@ -226,7 +226,7 @@ impl Harmonic {
     }
 
     /// Charges `ns` of processor time up to `now` (it may go below zero) and says whether the domain may go on.
-    #[inline]
+    #[inline(always)]
     pub fn charge(&mut self, id: u8, ns: u64, now: u64) -> Charged {
         let domain = self.at_mut(id);
         domain.energy = domain.energy.wrapping_sub(ns as i64);
@@ -332,7 +332,7 @@ impl Harmonic {
     ///
     /// Refills in the running spectrum or below it are found at the next scheduling point, without a timer.
     #[must_use]
-    #[inline]
+    #[inline(always)]
     pub fn next_event(&self, _now: u64) -> u64 {
         if self.any_throttled() { self.next_refill() } else { u64::MAX }
     }

@@ -6,22 +6,14 @@ use abi::call::{Error, meta};
 use abi::stats::{
     CLASS_FIBER, CLASS_HEAP, CLASS_POSTMORTEM, CLASS_SYSTEM, FiberStats, Heap, SystemStats, state,
 };
-use abi::systable::{ABI_MAJOR, ABI_MINOR};
 use abi::{cap::Kind, pledge};
 use arch::{Machine, UserAddr};
 use cap::Cap;
 
 impl<M: Machine> Kernel<M> {
-    #[inline]
+    /// Every query but VERSION ([`Kernel::version`]).
+    #[inline(never)]
     pub(super) fn meta(&mut self, query: usize, buf: UserAddr, len: usize) -> Answer {
-        if query == meta::VERSION {
-            return Ok((ABI_MAJOR as usize) << 16 | ABI_MINOR as usize);
-        }
-        self.query(query, buf, len)
-    }
-
-    fn query(&mut self, query: usize, buf: UserAddr, len: usize) -> Answer {
-        self.part();
         match query {
             meta::SELF => {
                 let stats = self.fiber_stats(self.current as usize);

@@ -18,9 +18,11 @@ pub(crate) use grant::Offer;
 use crate::kernel::{Kernel, NONE, OBJECTS};
 use crate::object::{Answer, Body, Stop};
 use crate::postmortem::Scene;
+use abi::call::meta::VERSION;
 use abi::call::{COST_J, Error, Range, number as n};
 use abi::cap::verb;
 use abi::stats::{end, state};
+use abi::systable::{ABI_MAJOR, ABI_MINOR};
 use arch::{Frame, Machine, UserAddr};
 
 /// What a call costs, in ns of processor time: 1 J is 1 µs.
@@ -61,8 +63,29 @@ pub type Args = [usize; 6];
 
 impl<M: Machine> Kernel<M> {
     /// Handles call `number` of the current fiber.
-    #[inline(always)]
     pub fn call(&mut self, number: usize, args: &Args) -> Return {
+        if (number, args[0]) == (n::META, VERSION) {
+            return self.version();
+        }
+        self.call_other(number, args)
+    }
+
+    /// Handles the cheapest call there is, `meta(VERSION)`, which needs none of the room that the others make for
+    /// themselves.
+    #[inline(always)]
+    pub fn version(&mut self) -> Return {
+        self.counters.calls += 1;
+        self.last_call = n::META as u8;
+        let value = (ABI_MAJOR as usize) << 16 | ABI_MINOR as usize;
+        if self.sched.spend(self.domain, COST_NS[n::META]) && !self.reconsider {
+            return Return { status: 0, value };
+        }
+        self.finish(Ok(value), 0)
+    }
+
+    /// Handles any other call.
+    #[inline(always)]
+    pub fn call_other(&mut self, number: usize, args: &Args) -> Return {
         self.counters.calls += 1;
         self.last_call = number as u8;
         let Some(&cost) = COST_NS.get(number) else {
@@ -79,9 +102,7 @@ impl<M: Machine> Kernel<M> {
 
     #[inline(always)]
     fn handle(&mut self, number: usize, args: &Args) -> Answer {
-        if number != n::META {
-            self.part();
-        }
+        self.part();
         match number {
             // These note something: without room for it they wait.
             n::SPAWN | n::GRANT | n::PLEDGE if self.must_hold() => self.hold(number, args),

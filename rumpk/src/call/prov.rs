@@ -21,6 +21,7 @@ const PER_WINDOW: u8 = 8;
 const VOID_WINDOW: u64 = pledge::WINDOW_NS[1];
 
 impl<M: Machine> Kernel<M> {
+    #[inline(never)]
     pub(super) fn prov(&mut self, slot: usize, op: usize, buf: UserAddr, len: usize) -> Answer {
         let verb = match op {
             prov_op::APPEND => verb::SEND,

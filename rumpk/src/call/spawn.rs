@@ -25,23 +25,26 @@ impl<M: Machine> Kernel<M> {
         let mut bytes = [0; Spawn::SIZE + ARGS_MAX];
         self.copy_in_words(desc, &mut bytes[..len])?;
         let spec = Spawn::decode(&bytes).ok_or(Error::BadCall)?;
-        let args = &bytes[Spawn::SIZE..len];
+        let args = (&mut bytes[Spawn::SIZE..], args_len);
         if spec.zero != [0; 3] || spec.zero2 != [0; 16] {
             return Err(Error::BadCall.into());
         }
         match spec.op {
             SPAWN_IMAGE => self.spawn_image(&spec, args),
-            SPAWN_FIBER => self.spawn_fiber(&spec, args),
+            SPAWN_FIBER => self.spawn_fiber(&spec, &args.0[..args.1]),
             _ => Err(Error::BadCall.into()),
         }
     }
 
-    fn spawn_image(&mut self, spec: &Spawn, args: &[u8]) -> Answer {
+    /// `args`: room for the longest argument block, and how much of it the caller filled.
+    fn spawn_image(&mut self, spec: &Spawn, args: (&mut [u8], usize)) -> Answer {
         self.need(pledge::EXEC)?;
         let name = plain_name(&spec.name).ok_or(Error::BadCall)?;
-        let (service, path, own) = self.resolve_name(name)?;
-        let own_len = own.1;
-        let args = if args.is_empty() { &own.0[..own_len] } else { args };
+        let (room, mut args_len) = args;
+        let (service, path) = self.resolve_name(name)?;
+        if args_len == 0 {
+            args_len = self.own_args(service, room);
+        }
         // What a veil hides is hidden from children too, and only this core has the veil.
         let veiled = service.is_none() && !self.veils[self.domain as usize % DOMAINS].is_open();
         let core = if veiled { self.core } else { self.core_of(service) };
@@ -54,7 +57,7 @@ impl<M: Machine> Kernel<M> {
             pledge: spec.pledge,
             energy: spec.energy,
             heap: spec.memory,
-            args,
+            args: &room[..args_len],
             channel_slot: spec.channel_slot,
         };
         if core != self.core {
@@ -70,34 +73,36 @@ impl<M: Machine> Kernel<M> {
         self.core_for(service.as_ref())
     }
 
-    /// Service, image path and argument text for a name. Services are for subject zero alone: the manifest gives them more
-    /// than their parent has.
-    #[allow(clippy::type_complexity, reason = "three results of one look into the manifest")]
-    fn resolve_name(
-        &self,
-        name: &str,
-    ) -> Result<(Option<u16>, [u8; 96], ([u8; ARGS_MAX], usize)), Error> {
+    /// Service and image path for a name. Services are for subject zero alone: the manifest gives them more than their
+    /// parent has.
+    fn resolve_name(&self, name: &str) -> Result<(Option<u16>, [u8; 96]), Error> {
         let manifest = self.manifest().ok_or(Error::NotFound)?;
         let own = manifest.service(self.domain().service);
         let may = own.is_some_and(|s| s.flags & SERVICE_INIT != 0);
-        let mut args = ([0; ARGS_MAX], 0);
         if may && let Some(index) = manifest.find(name) {
             let runs = self.domains.iter().any(|d| !d.is_free() && d.service == index);
             if runs || self.service_at(index).is_some() {
                 return Err(Error::Exists);
             }
             let service = manifest.service(index).ok_or(Error::NotFound)?;
-            let text = manifest.args(&service);
-            args.1 = text.len().min(ARGS_MAX);
-            args.0[..args.1].copy_from_slice(&text[..args.1]);
-            return Ok((Some(index), abi::name(abi::text(&service.image)), args));
+            return Ok((Some(index), abi::name(abi::text(&service.image))));
         }
         let mut path = abi::name::<96>("Boot/bin/");
         path[9..9 + name.len()].copy_from_slice(name.as_bytes());
         if self.veil().perms(abi::text(&path)) & X == 0 {
             return Err(Error::NotFound);
         }
-        Ok((None, path, args))
+        Ok((None, path))
+    }
+
+    /// Copies the arguments that the manifest has for a service, as its memory is not borrowed for long; their length.
+    fn own_args(&self, service: Option<u16>, to: &mut [u8]) -> usize {
+        let manifest = self.manifest();
+        let service = manifest.as_ref().and_then(|m| Some((m, m.service(service?)?)));
+        let text = service.as_ref().map_or(&[][..], |(manifest, service)| manifest.args(service));
+        let len = text.len().min(to.len());
+        to[..len].copy_from_slice(&text[..len]);
+        len
     }
 
     /// The caller's slot that names a child.
@@ -119,7 +124,7 @@ impl<M: Machine> Kernel<M> {
         }
         let place = self.fibers.iter().position(Fiber::is_free).ok_or(Error::Full)?;
         let own_slot = self.fiber().caps.free_slot(slot::FIRST).ok_or(Error::Full)?;
-        if self.objects.iter().filter(|o| o.is_free()).count() < 2 {
+        if self.objects.iter().filter(|o| o.is_free()).nth(1).is_none() {
             return Err(Error::Full.into());
         }
         if !self.domain().job.is_none() {
@@ -143,7 +148,8 @@ impl<M: Machine> Kernel<M> {
         let frame = M::Frame::start(spec.entry, args_at, given, self.isolated);
         let (domain, parent) = (self.domain, self.current);
         let name = self.fiber().name;
-        self.new_fiber(place, domain, parent, frame, name);
+        self.new_fiber(place, domain, parent, &name);
+        self.fibers[place].frame = frame;
         self.fibers[place].stack = (base, len);
         self.domain_mut().fibers |= 1 << place;
         self.give_singles(place, domain);

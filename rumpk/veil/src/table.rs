@@ -144,6 +144,13 @@ impl Veil {
     #[must_use]
     pub fn inherited(&self) -> Self {
         let mut child = Self::new();
+        self.bequeath(&mut child);
+        child
+    }
+
+    /// The same where the child's table lies, whatever was in it.
+    pub fn bequeath(&self, child: &mut Self) {
+        *child = Self::new();
         child.bound = !self.is_open();
         for &entry in self.entries() {
             let path = self.path(entry);
@@ -151,7 +158,6 @@ impl Veil {
             let _ = child.add(path, self.both(path), true);
         }
         child.settle();
-        child
     }
 
     /// Narrows the bound by a manifest's list: for each path a byte of permissions, a byte with the path's length, and the
