@@ -24,7 +24,7 @@ fn outcome(transcript: &str, text: &str, scratch: [u64; 2], dead_at: Option<u64>
         beb: Some(boot),
         post_mortem: Some(post),
         audit: None,
-        exceptions: None,
+        seen: Default::default(),
         end: End::Stopped,
     }
 }

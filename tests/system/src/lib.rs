@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use nexus::assembly::{self, Built, Signing};
 use nexus::machine::arguments::Board;
+use nexus::machine::log::Watch;
 use nexus::machine::{self, Input, Options, Outcome};
 use nexus::workspace::Workspace;
 
@@ -74,7 +75,7 @@ impl Boot {
                 input: Input::None,
                 output: Box::new(std::io::sink()),
                 timeout: Some(TIMEOUT),
-                count_exceptions: false,
+                watch: Watch::Nothing,
                 resets: 0,
                 second: None,
             },

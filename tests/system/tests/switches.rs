@@ -4,6 +4,7 @@ use nexus::bench::run::{Run, Runs, figures};
 use nexus::failure::code;
 use nexus::machine::Outcome;
 use nexus::machine::exceptions::Exceptions;
+use nexus::machine::log::Watch;
 use std::time::Duration;
 use system::{Boot, built, expect_exit, folder, kernel_profile, workspace};
 
@@ -22,10 +23,10 @@ struct Storm {
 
 fn observed(profile: &str) -> (Outcome, Exceptions) {
     let mut boot = Boot::of(&built(profile)).counted().timeout(Duration::from_mins(5));
-    boot.options.count_exceptions = true;
+    boot.options.watch = Watch::Exceptions;
     let outcome = boot.run();
     expect_exit(&outcome, code::OK);
-    let exceptions = outcome.exceptions.expect("counted exceptions");
+    let exceptions = outcome.seen.exceptions.expect("counted exceptions");
     (outcome, exceptions)
 }
 

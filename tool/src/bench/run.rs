@@ -27,7 +27,7 @@ pub struct Run {
 impl Run {
     /// Takes everything that is a figure out of an outcome.
     pub fn of(outcome: &Outcome) -> Result<Self, Failure> {
-        let mut run = Self { exceptions: outcome.exceptions, ..Self::default() };
+        let mut run = Self { exceptions: outcome.seen.exceptions, ..Self::default() };
         run.figures = parse(&outcome.text())?;
         run.dead = outcome.post_mortem.filter(died).map(|p| p.time);
         if let Some(b) = &outcome.beb {

@@ -1,5 +1,5 @@
 //! `bench`.
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use indicatif::ProgressBar;
@@ -12,9 +12,14 @@ use crate::budget::{self, Figure, Origin};
 use crate::cli::Bench;
 use crate::failure::{Context, Failure, code};
 use crate::machine::arguments::Board;
+use crate::machine::log::Watch;
+use crate::machine::stretch::{Marks, Stretch};
 use crate::machine::{self, Input, Options};
 use crate::symbol;
 use crate::workspace::Workspace;
+
+/// Functions of the longest stretch that are told.
+const PLACES: usize = 8;
 
 /// Host time that one machine may take.
 const TIMEOUT: Duration = Duration::from_mins(5);
@@ -67,9 +72,15 @@ fn boot_all(workspace: &Workspace, filter: Option<&str>) -> Result<Vec<Figure>, 
 }
 
 /// Boots one machine. It must have ended well: a figure of a crash is none. What a name says: in a
-/// profile `...-dies` the cell is meant to be ended by RumKV, in `idle-...` exceptions are counted.
+/// profile `...-dies` the cell is meant to be ended by RumKV, in `idle-...` exceptions are counted, in `stretch-...` what the kernel
+/// runs without preemption.
 fn measure(ws: &Workspace, path: &Path, name: &str, signing: &Signing) -> Result<Run, Failure> {
     let built = assembly::build(ws, path, signing)?;
+    let watch = match name.split('-').next() {
+        Some("idle") => Watch::Exceptions,
+        Some("stretch") => Watch::Stretches(kernel_of(&built.elves)?),
+        _ => Watch::Nothing,
+    };
     let outcome = machine::boot(Options {
         board: Board { counted: true, ..built.board() },
         rumkv: built.profile.rumkv().is_some(),
@@ -78,18 +89,43 @@ fn measure(ws: &Workspace, path: &Path, name: &str, signing: &Signing) -> Result
         input: Input::None,
         output: Box::new(std::io::sink()),
         timeout: Some(TIMEOUT),
-        count_exceptions: name.starts_with("idle-"),
+        watch,
         resets: 0,
         second: None,
     })?;
     let wanted = if name.ends_with("-dies") { code::DEAD_CELL } else { code::OK };
     if outcome.exit.code == wanted {
+        if let Some(longest) = &outcome.seen.longest {
+            return Ok(stretch(name, longest, &built.elves));
+        }
         return Run::of(&outcome);
     }
     let place = outcome.exit.pc.and_then(|pc| symbol::locate(&built.elves, pc));
     let at = place.map_or(String::new(), |place| format!(" at {place}"));
     let text = format!("{name}: {}{at}\n{}", outcome.exit.text, outcome.text());
     Err(Failure::with(outcome.exit.code.max(code::ERROR), text))
+}
+
+/// Where the stretches of the kernel begin.
+fn kernel_of(elves: &[PathBuf]) -> Result<Marks, Failure> {
+    let kernel = elves.iter().find(|elf| elf.file_name().is_some_and(|name| name == "rumpk"));
+    Marks::of(kernel.ok_or_else(|| Failure::new("a profile `stretch-...` without the kernel"))?)
+}
+
+/// The figure of a machine whose stretches were watched; where it was spent goes to the person. What its guest
+/// measured is left out: other machines measure it.
+fn stretch(name: &str, longest: &Stretch, elves: &[PathBuf]) -> Run {
+    let function = |at| {
+        let place = symbol::locate(elves, at).unwrap_or_else(|| format!("{at:#x}"));
+        place.split(" (").next().unwrap_or_default().to_string()
+    };
+    let (value, unit) = (longest.instructions, "instructions".to_string());
+    let figure = Figure { name: name.into(), value, unit };
+    eprintln!("nexus: {name}: the longest is {value} instructions, by {}; of them", longest.cause);
+    for (place, spent) in longest.places(function).iter().take(PLACES) {
+        eprintln!("nexus: {spent:>7} in {place}");
+    }
+    Run { figures: vec![figure], ..Run::default() }
 }
 
 fn against_history(

@@ -8,6 +8,7 @@ use super::{assemble, signing};
 use crate::assembly::{self, profile_path};
 use crate::cli::Run;
 use crate::failure::{Context, Failure};
+use crate::machine::log::Watch;
 use crate::machine::remark::{Images, Remarks};
 use crate::machine::screen::{Named, Screen};
 use crate::machine::{self, Input, Options, Second};
@@ -61,7 +62,7 @@ pub fn run(a: Run) -> Result<u8, Failure> {
         input: if terminal { Input::Terminal(screen.clone()) } else { Input::Standard },
         output: first,
         timeout: a.timeout.map(Duration::from_secs),
-        count_exceptions: false,
+        watch: Watch::Nothing,
         resets: 0,
         second: Some(Second { script: None, output: second }),
     })?;

@@ -4,35 +4,34 @@
 //! socket pairs: nothing is left behind, however we end. QEMU itself dies with the thread that
 //! started it (`setpriv --pdeathsig`, prctl(2) PR_SET_PDEATHSIG).
 pub mod arguments;
+mod attach;
 pub mod console;
 pub mod escape;
 pub mod exceptions;
+pub mod log;
 pub mod qmp;
 pub mod remark;
 pub mod screen;
+pub mod stretch;
 pub mod verdict;
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::{Read, Write};
 use std::net::Shutdown;
-use std::os::fd::{AsRawFd, OwnedFd};
-use std::os::linux::net::SocketAddrExt;
-use std::os::unix::net::{SocketAddr, UnixListener, UnixStream};
-use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
-use std::sync::mpsc::{Sender, channel};
+use std::os::unix::net::UnixStream;
+use std::process::Child;
+use std::sync::mpsc::channel;
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use abi::boot::virt;
 use abi::hypercall::PostMortem;
-use rustix::fs::{MemfdFlags, memfd_create};
 use serde_json::json;
 
 use crate::failure::{Context, Failure, code};
 use arguments::{Board, arguments};
-use exceptions::Exceptions;
+use attach::{Listening, connect, spawn, watch_signals};
+use log::{Log, Seen, Watch, anonymous, path, whole};
 use qmp::{Control, Happening};
 use screen::Screen;
 use verdict::{BootError, Verdict, judge, post_mortems};
@@ -74,8 +73,8 @@ pub struct Options {
     pub output: Box<dyn Write + Send>,
     /// Host time after which the machine counts as hung.
     pub timeout: Option<Duration>,
-    /// Count the exceptions that the processor takes (slow).
-    pub count_exceptions: bool,
+    /// What QEMU's log is asked for.
+    pub watch: Watch,
     /// How often a machine that stopped is reset, as a watchdog would: it boots again, and RAM keeps what was in it.
     pub resets: u32,
     /// The second console, if the board has two and somebody wants it.
@@ -112,8 +111,8 @@ pub struct Outcome {
     pub post_mortem: Option<PostMortem>,
     /// The audit chain of cell 0, from the memory of a machine that stopped.
     pub audit: Option<Vec<u8>>,
-    /// The exceptions that the processor took, if they were to be counted.
-    pub exceptions: Option<Exceptions>,
+    /// What was seen from outside.
+    pub seen: Seen,
     /// How QEMU's run ended.
     pub end: End,
     /// What to tell a person and a script.
@@ -147,10 +146,9 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
         End::Stopped | End::TimedOut => machine.read_ends(end == End::TimedOut)?,
         _ => Ends::default(),
     };
-    let log = machine.log.take();
+    let log = std::mem::replace(&mut machine.log, Log::None);
     let (transcript, second, complaint) = machine.finish();
-    let log = log.map(whole).transpose()?;
-    let exceptions = log.map(|log| Exceptions::count(&String::from_utf8_lossy(&log)));
+    let seen = log.finish()?;
     let mut exit = match end {
         End::Stopped => judge(memory.beb.as_ref(), &memory.cells, rumkv),
         End::TimedOut => hung(&memory),
@@ -163,7 +161,7 @@ pub fn boot(options: Options) -> Result<Outcome, Failure> {
     }
     let Ends { beb, cells, audit, .. } = memory;
     let post_mortem = cells.iter().find(|p| p.cell == 0).copied();
-    Ok(Outcome { transcript, second, cells, beb, post_mortem, audit, exceptions, end, exit })
+    Ok(Outcome { transcript, second, cells, beb, post_mortem, audit, seen, end, exit })
 }
 
 fn plain(code: u8, text: &str) -> Verdict {
@@ -196,8 +194,7 @@ struct Machine {
     complaints: Option<JoinHandle<String>>,
     /// Our ends of the consoles, to be shut when the machine is gone, so that a feeder ends.
     consoles: Vec<UnixStream>,
-    /// QEMU's log of exceptions.
-    log: Option<File>,
+    log: Log,
     signals: Option<signal_hook::iterator::Handle>,
     _raw: Option<console::Raw>,
     _files: [File; 2],
@@ -215,10 +212,8 @@ impl Machine {
         };
         let name = second.as_ref().map(|s| s.name.as_str());
         let mut arguments = arguments(&options.board, &path(&loader), &path(&bundle), name);
-        let log = options.count_exceptions.then(|| anonymous("log", &[])).transpose()?;
-        if let Some(log) = &log {
-            arguments.extend(["-d".into(), "int".into(), "-D".into(), path(log)]);
-        }
+        let (log, more) = Log::start(options.watch)?;
+        arguments.extend(more);
         let mut child = spawn(&arguments, control_far, console_far)?;
 
         let (tell, inbox) = channel();
@@ -355,139 +350,6 @@ impl Drop for Machine {
             signals.close();
         }
     }
-}
-
-/// An abstract socket (unix(7)) that QEMU connects to: it exists in no file system.
-struct Listening {
-    name: String,
-    socket: UnixListener,
-}
-
-impl Listening {
-    fn new() -> Result<Self, Failure> {
-        static COUNT: AtomicU64 = AtomicU64::new(0);
-        let name = format!("nexus-{}-{}", std::process::id(), COUNT.fetch_add(1, Relaxed));
-        let make = || UnixListener::bind_addr(&SocketAddr::from_abstract_name(&name)?);
-        let socket = make().context(|| "make a socket for the second console".into())?;
-        Ok(Self { name, socket })
-    }
-
-    /// QEMU's end; `None` if QEMU ended before it connected. Whoever else connects is sent away.
-    fn accept(self, child: &mut Child) -> Result<Option<UnixStream>, Failure> {
-        let what = || "wait for the second console".into();
-        self.socket.set_nonblocking(true).context(what)?;
-        loop {
-            match self.socket.accept() {
-                Ok((socket, _)) => {
-                    let peer = rustix::net::sockopt::socket_peercred(&socket).context(what)?;
-                    if peer.pid.as_raw_nonzero().get().cast_unsigned() == child.id() {
-                        socket.set_nonblocking(false).context(what)?;
-                        return Ok(Some(socket));
-                    }
-                }
-                Err(e) if e.kind() == std::io::ErrorKind::WouldBlock => {
-                    if matches!(child.try_wait(), Ok(Some(_))) {
-                        return Ok(None);
-                    }
-                    std::thread::sleep(Duration::from_millis(2));
-                }
-                Err(e) => return Err(e).context(what),
-            }
-        }
-    }
-}
-
-/// Starts QEMU in a process group of its own, so that a Ctrl-C meant for us reaches it through us.
-fn spawn(arguments: &[String], control: UnixStream, console: UnixStream) -> Result<Child, Failure> {
-    let program = std::env::var("NEXUS_QEMU").unwrap_or_else(|_| "qemu-system-aarch64".into());
-    Command::new("setpriv")
-        .args(["--pdeathsig", "KILL", "--", &program])
-        .args(arguments)
-        .stdin(OwnedFd::from(control))
-        .stdout(OwnedFd::from(console))
-        .stderr(Stdio::piped())
-        .process_group(0)
-        .spawn()
-        .map_err(|e| {
-            Failure::machine(format!("cannot start {program} through setpriv (util-linux): {e}"))
-        })
-}
-
-/// Starts the threads that move the consoles' bytes.
-fn connect(
-    consoles: &[UnixStream],
-    input: Input,
-    (output, second): (Box<dyn Write + Send>, Option<Second>),
-    tell: &Sender<Happening>,
-) -> Result<Vec<JoinHandle<Vec<u8>>>, Failure> {
-    let share = |s: &UnixStream| s.try_clone().context(|| "share a socket".into());
-    let (script, more) = second.map_or((None, None), |s| (s.script, Some(s.output)));
-    let mut outputs = vec![output, more.unwrap_or_else(|| Box::new(std::io::sink()))].into_iter();
-    let (mut listeners, mut heard) = (Vec::new(), Vec::new());
-    for console in consoles {
-        let (first, when) = channel();
-        heard.push(when);
-        let (socket, to) = (share(console)?, tell.clone());
-        let output = outputs.next().unwrap_or_else(|| Box::new(std::io::sink()));
-        let listen = move || console::listen(socket, output, &first, &to);
-        listeners.push(std::thread::spawn(listen));
-    }
-    if let (Some(bytes), Some(console)) = (script, consoles.get(1)) {
-        let (socket, heard) = (share(console)?, heard.remove(1));
-        let script = Box::new(std::io::Cursor::new(bytes));
-        std::thread::spawn(move || console::feed(socket, script, &heard));
-    }
-    let to = tell.clone();
-    let mut feed = |input: Box<dyn Read + Send>| -> Result<(), Failure> {
-        let (socket, heard) = (share(&consoles[0])?, heard.remove(0));
-        std::thread::spawn(move || console::feed(socket, input, &heard));
-        Ok(())
-    };
-    match input {
-        Input::Terminal(screen) => {
-            let sockets = consoles.iter().map(share).collect::<Result<_, _>>()?;
-            let keys = move || console::type_keys(sockets, &screen, std::io::stdin(), &to);
-            std::thread::spawn(keys);
-        }
-        Input::Standard => feed(Box::new(std::io::stdin()))?,
-        Input::Script(bytes) => feed(Box::new(std::io::Cursor::new(bytes)))?,
-        Input::None => {}
-    }
-    Ok(listeners)
-}
-
-fn watch_signals(to: Sender<Happening>) -> Result<signal_hook::iterator::Handle, Failure> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
-    let mut signals = signal_hook::iterator::Signals::new([SIGINT, SIGTERM, SIGHUP])
-        .context(|| "watch for signals".into())?;
-    let handle = signals.handle();
-    std::thread::spawn(move || {
-        for signal in &mut signals {
-            let _ = to.send(Happening::Signal(signal));
-        }
-    });
-    Ok(handle)
-}
-
-/// A file without a name that holds `bytes`.
-fn anonymous(name: &str, bytes: &[u8]) -> Result<File, Failure> {
-    let fd = memfd_create(name, MemfdFlags::CLOEXEC).context(|| "make an anonymous file".into())?;
-    let mut file = File::from(fd);
-    file.write_all(bytes).context(|| format!("hold the {name} in memory"))?;
-    Ok(file)
-}
-
-/// All of a file, whatever its position is.
-fn whole(mut file: File) -> Result<Vec<u8>, Failure> {
-    let mut bytes = Vec::new();
-    file.seek(SeekFrom::Start(0)).context(|| "read what QEMU wrote".into())?;
-    file.read_to_end(&mut bytes).context(|| "read what QEMU wrote".into())?;
-    Ok(bytes)
-}
-
-/// Under what name QEMU, our child, can open it.
-fn path(file: &File) -> String {
-    format!("/proc/{}/fd/{}", std::process::id(), file.as_raw_fd())
 }
 
 /// Finds the program counter in QEMU's register dump.
