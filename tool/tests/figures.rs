@@ -4,6 +4,7 @@ use abi::hypercall::{POST_MORTEM_MAGIC, PostMortem, cause};
 use nexus::bench::run::{Run, Runs, figures};
 use nexus::budget::Figure;
 use nexus::machine::exceptions::Exceptions;
+use nexus::machine::log::Seen;
 use nexus::machine::verdict::{BootError, judge};
 use nexus::machine::{End, Outcome};
 
@@ -24,7 +25,7 @@ fn outcome(transcript: &str, text: &str, scratch: [u64; 2], dead_at: Option<u64>
         beb: Some(boot),
         post_mortem: Some(post),
         audit: None,
-        seen: Default::default(),
+        seen: Seen::default(),
         end: End::Stopped,
     }
 }

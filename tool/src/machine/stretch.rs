@@ -164,6 +164,8 @@ impl Stretch {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
+
     use super::{Marks, Reader, Stretch};
 
     const MARKS: Marks = Marks { vectors: 0x1000, look: 0x2000, text: (0x1000, 0x2000) };
@@ -175,11 +177,11 @@ mod tests {
             if *size != 0 {
                 log += "----------------\nIN: \n";
                 for i in 0..*size {
-                    log += &format!("{:#018x}:  d503201f  nop\n", at + 4 * i);
+                    let _ = writeln!(log, "{:#018x}:  d503201f  nop", at + 4 * i);
                 }
                 log += "\n";
             }
-            log += &format!("Trace 0: {block:#x} [00104404/{at:016x}/00001121/ff022200] \n");
+            let _ = writeln!(log, "Trace 0: {block:#x} [00104404/{at:016x}/00001121/ff022200] ");
         }
         Reader::new(MARKS).read(log.as_bytes())
     }
