@@ -186,7 +186,7 @@ fn printed_names() {
         (
             &boot::cell::NAMES,
             "none machine-ram hypervisor reserved cell core ram device irq machine-device \
-             load archive interrupt-controller clock beb post-mortem place console",
+             load archive interrupt-controller clock beb post-mortem place console iommu stream",
         ),
         (&boot::beb::NAMES[..7], "booting running off reset panic refused trap"),
         (

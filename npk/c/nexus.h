@@ -213,6 +213,10 @@ enum nx_error {
 #define NX_BOOT_CELL_PLACE 16
 /* The console for a refusal (PL011): a base. */
 #define NX_BOOT_CELL_CONSOLE 17
+/* What stands between devices and memory: a base, c kind (3 = SMMUv3). */
+#define NX_BOOT_CELL_IOMMU 18
+/* A stream of the cell's, the accesses of one device: arg class, a its number at the IOMMU. */
+#define NX_BOOT_CELL_STREAM 19
 /* The flattened device tree. */
 #define NX_BOOT_PLACE_FDT 1
 /* The compiled cell manifest. */

@@ -113,8 +113,12 @@ pub mod cell {
     pub const PLACE: u16 = 16;
     /// The console for a refusal (PL011): `a` base.
     pub const CONSOLE: u16 = 17;
+    /// What stands between devices and memory: `a` base, `c` kind (3 = SMMUv3).
+    pub const IOMMU: u16 = 18;
+    /// A stream of the cell's, the accesses of one device: `arg` class, `a` its number at the IOMMU.
+    pub const STREAM: u16 = 19;
     /// Names by number.
-    pub const NAMES: [&str; 18] = [
+    pub const NAMES: [&str; 20] = [
         "none",
         "machine-ram",
         "hypervisor",
@@ -133,6 +137,8 @@ pub mod cell {
         "post-mortem",
         "place",
         "console",
+        "iommu",
+        "stream",
     ];
 }
 

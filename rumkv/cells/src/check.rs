@@ -16,6 +16,10 @@ const RESERVED_PPIS: [u64; 5] = [25, 26, 28, 29, 30];
 /// Bytes of one frame of the interrupt controller (Arm IHI 0069, 12.1).
 pub(crate) const GIC_FRAME: u64 = 0x1_0000;
 const GICV3: u64 = 3;
+/// Kind of an IOMMU.
+const SMMUV3: u64 = 3;
+/// Bytes of its registers: two frames of 64 KB (Arm IHI 0070, 6.1).
+pub(crate) const SMMU_LEN: u64 = 0x2_0000;
 
 /// Checks a whole table.
 ///
@@ -46,6 +50,7 @@ fn shape(table: &Table<'_>, r: &CellRecord) -> Result<(), Reason> {
             | cell::CLOCK
             | cell::POST_MORTEM
             | cell::CONSOLE
+            | cell::IOMMU
     );
     if of_machine && r.cell != 0 {
         return Err(Reason::CellNotZero);
@@ -91,18 +96,24 @@ fn values(r: &CellRecord) -> Result<(), Reason> {
         cell::CELL if r.c & !CELL_FLAT != 0 || (r.c != 0 && r.cell == 0) => Err(Reason::BadValue),
         cell::CELL if !r.a.is_multiple_of(4) || !r.b.is_multiple_of(8) => Err(Reason::NotAligned),
         cell::CORE if r.a & !AFFINITY != 0 => Err(Reason::BadAffinity),
-        cell::DEVICE | cell::MACHINE_DEVICE => class(r.arg),
+        cell::STREAM if r.a > u64::from(u32::MAX) => Err(Reason::BadValue),
+        cell::DEVICE | cell::MACHINE_DEVICE | cell::STREAM => class(r.arg),
+        cell::IOMMU if r.c != SMMUV3 => Err(Reason::BadValue),
         cell::IRQ => interrupt(r),
         cell::ARCHIVE if u64::from(r.arg) > r.b => Err(Reason::BadValue),
         cell::INTERRUPT_CONTROLLER if r.c != GICV3 => Err(Reason::BadValue),
         cell::INTERRUPT_CONTROLLER if !(r.a | r.b).is_multiple_of(GIC_FRAME) => {
             Err(Reason::NotAligned)
         }
-        cell::CLOCK | cell::CONSOLE | cell::POST_MORTEM if !r.a.is_multiple_of(PAGE as u64) => {
+        cell::CLOCK | cell::CONSOLE | cell::POST_MORTEM | cell::IOMMU
+            if !r.a.is_multiple_of(PAGE as u64) =>
+        {
             Err(Reason::NotAligned)
         }
         cell::INTERRUPT_CONTROLLER if r.a.max(r.b) >= ADDRESS_END => Err(Reason::BeyondAddress),
-        cell::CLOCK | cell::CONSOLE if r.a >= ADDRESS_END => Err(Reason::BeyondAddress),
+        cell::CLOCK | cell::CONSOLE | cell::IOMMU if r.a >= ADDRESS_END => {
+            Err(Reason::BeyondAddress)
+        }
         cell::BEB if r.c < Beb::SIZE as u64 => Err(Reason::BadValue),
         cell::PLACE if r.arg != place::FDT && r.arg != place::MANIFEST => Err(Reason::BadValue),
         _ => Ok(()),
@@ -164,6 +175,7 @@ fn counts(table: &Table<'_>) -> Result<(), Fault> {
         (cell::INTERRUPT_CONTROLLER, true),
         (cell::CONSOLE, rumkv),
         (cell::CLOCK, false),
+        (cell::IOMMU, table.of(cell::STREAM).next().is_some()),
     ] {
         let mut all = table.of(kind);
         if all.next().is_none() && least {
@@ -198,15 +210,18 @@ fn cell_counts(table: &Table<'_>, c: u16) -> Result<(), Fault> {
         }
     }
     match windows(table, c).nth(MAX_WINDOWS) {
-        Some(n) => Err(Fault::at(n, cell::DEVICE, Reason::TooMany)),
+        Some((n, kind)) => Err(Fault::at(n, kind, Reason::TooMany)),
         None => Ok(()),
     }
 }
 
-/// The number of a device record, once for each entry that it takes in RumKV's table of windows.
-fn windows(table: &Table<'_>, c: u16) -> impl Iterator<Item = u32> {
+/// The number of a device or stream record, once for each entry that it takes in RumKV's table of
+/// windows.
+fn windows(table: &Table<'_>, c: u16) -> impl Iterator<Item = (u32, u16)> {
     let pieces = |r: &CellRecord| Span::new(r.a, r.c).into_iter().flat_map(Span::leaves);
-    table.of_cell(cell::DEVICE, c).flat_map(move |(n, r)| pieces(&r).map(move |_| n))
+    let devices =
+        table.of_cell(cell::DEVICE, c).flat_map(move |(n, r)| pieces(&r).map(move |_| (n, r.kind)));
+    devices.chain(table.of_cell(cell::STREAM, c).map(|(n, r)| (n, r.kind)))
 }
 
 /// Entry and handoff of each cell, and of the program that nexus-boot starts.

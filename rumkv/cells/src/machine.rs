@@ -33,7 +33,7 @@ fn contradicted(r: &CellRecord, machine: &impl Machine) -> Option<Reason> {
     let page = |base| Span::new(base, abi::PAGE as u64).ok();
     match r.kind {
         cell::CORE if !machine.has_core(r.a) => return Some(Reason::FirmwareHasNoCore),
-        cell::INTERRUPT_CONTROLLER | cell::CONSOLE => {
+        cell::INTERRUPT_CONTROLLER | cell::CONSOLE | cell::IOMMU => {
             let there = page(r.a).is_some_and(|span| machine.has_device(span));
             return (!there).then_some(Reason::FirmwareHasNoDevice);
         }

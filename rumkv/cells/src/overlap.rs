@@ -4,7 +4,7 @@
 //! that init lacks.
 use abi::boot::{CELL_FLAT, CellRecord, Handoff, cell};
 
-use crate::check::GIC_FRAME;
+use crate::check::{GIC_FRAME, SMMU_LEN};
 use crate::table::{Span, Table, physical};
 use crate::{Fault, Reason};
 
@@ -25,7 +25,9 @@ pub(crate) fn check(table: &Table<'_>) -> Result<(), Fault> {
 
 fn collide(table: &Table<'_>, r: &CellRecord, s: &CellRecord) -> Option<Reason> {
     let twice = match (r.kind, s.kind) {
-        (cell::CORE, cell::CORE) | (cell::IRQ, cell::IRQ) => r.a == s.a,
+        (cell::CORE, cell::CORE) | (cell::IRQ, cell::IRQ) | (cell::STREAM, cell::STREAM) => {
+            r.a == s.a
+        }
         (cell::PLACE, cell::PLACE) => r.cell == s.cell && r.arg == s.arg,
         _ => false,
     };
@@ -53,10 +55,15 @@ fn exclusive(r: u16, s: u16) -> bool {
                 | cell::HYPERVISOR
                 | cell::RESERVED
                 | cell::INTERRUPT_CONTROLLER
+                | cell::IOMMU
         )
     };
-    let machine =
-        |k| matches!(k, cell::MACHINE_RAM | cell::MACHINE_DEVICE | cell::INTERRUPT_CONTROLLER);
+    let machine = |k| {
+        matches!(
+            k,
+            cell::MACHINE_RAM | cell::MACHINE_DEVICE | cell::INTERRUPT_CONTROLLER | cell::IOMMU
+        )
+    };
     let filled = |k| matches!(k, cell::LOAD | cell::ARCHIVE | cell::BEB | cell::POST_MORTEM);
     // A PLACE names what a LOAD filled; two PLACEs, or a PLACE over the BEB, are two things in one
     // page.
@@ -74,6 +81,9 @@ fn spans(table: &Table<'_>, r: &CellRecord) -> [Option<Span>; 2] {
         let cores = table.of(cell::CORE).count() as u64;
         let redistributors = Span::new(r.b, (2 * cores * GIC_FRAME).max(GIC_FRAME)).ok();
         return [Span::new(r.a, GIC_FRAME).ok(), redistributors];
+    }
+    if r.kind == cell::IOMMU {
+        return [Span::new(r.a, SMMU_LEN).ok(), None];
     }
     [physical(r).and_then(Result::ok), None]
 }

@@ -2,7 +2,7 @@
 //! record.
 mod good;
 
-use abi::boot::cell;
+use abi::boot::{CellRecord, cell, virt};
 use abi::pledge::hard;
 use cells::{Fault, Reason};
 use good::{Draft, at, one, record, two};
@@ -167,7 +167,48 @@ fn pairs() -> Vec<Case> {
             Some(26),
         ),
         ("cell 1 without ram", two().without(23), Reason::Missing, None),
+        ("stream of two", streams([(0, 8), (1, 8)]), Reason::Duplicate, Some(28)),
+        ("stream without IOMMU", streams([(0, 8), (1, 9)]).without(26), Reason::Missing, None),
+        (
+            "IOMMU in a window",
+            streams([(0, 8), (1, 9)]).edit(26, |r| r.a = virt::UART - 0x1_0000),
+            Reason::Overlap,
+            Some(26),
+        ),
+        (
+            "IOMMU of another kind",
+            streams([(0, 8), (1, 9)]).edit(26, |r| r.c = 2),
+            Reason::BadValue,
+            Some(26),
+        ),
+        (
+            "IOMMU twice",
+            streams([(0, 8), (1, 9)]).with(iommu(0x907_0000)),
+            Reason::Duplicate,
+            Some(29),
+        ),
+        (
+            "stream without class",
+            streams([(0, 8), (1, 9)]).edit(27, |r| r.arg = 0),
+            Reason::BadClass,
+            Some(27),
+        ),
     ]
+}
+
+fn iommu(at: u64) -> CellRecord {
+    record(cell::IOMMU, 0, 0, [at, 0, 3])
+}
+
+/// Two cells with an IOMMU, record 26, and streams behind it.
+fn streams(of: [(u16, u64); 2]) -> Draft {
+    let stream = |(owner, id)| record(cell::STREAM, owner, hard::OTHER, [id, 0, 0]);
+    of.map(stream).into_iter().fold(two().with(iommu(0x905_0000)), Draft::with)
+}
+
+#[test]
+fn streams_of_cells_are_accepted() {
+    assert_eq!(streams([(0, 8), (1, 9)]).verdict(), Ok(()));
 }
 
 #[test]
@@ -210,6 +251,12 @@ fn a_window_counts_once_for_each_table_that_it_touches() {
         let fault = with(window).expect_err("too many");
         assert_eq!((fault.record, fault.reason), (Some(22), Reason::TooMany));
     }
+    // A stream counts as one.
+    let many = (0..cells::MAX_WINDOWS as u64).fold(streams([(0, 8), (1, 9)]), |draft, n| {
+        draft.with(record(cell::STREAM, 0, hard::OTHER, [100 + n, 0, 0]))
+    });
+    let fault = many.verdict().expect_err("too many");
+    assert_eq!((fault.kind, fault.reason), (cell::STREAM, Reason::TooMany));
 }
 
 #[test]

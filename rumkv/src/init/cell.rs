@@ -12,11 +12,12 @@ use rules::lines::target;
 use super::Choice;
 use super::gic::find_redistributor;
 use super::refuse::refuse;
+use super::smmu::Smmu;
 use super::tables::{Attributes, Pool, Root};
 use crate::memory::Block;
 use crate::mrs;
 use crate::resident::state::{Lines, MAX_LINES, OFF, PENDING, Window};
-use crate::resident::{Cell, Core, Frame, Page};
+use crate::resident::{Cell, Core, Frame, Page, Shared};
 
 /// Where the machine's shared things are.
 pub(super) struct Board {
@@ -28,8 +29,10 @@ pub(super) struct Board {
     pub(super) post_mortem: u64,
     /// RumKV's own memory: base, length.
     pub(super) own: (u64, u64),
-    /// Cells that live, counted by those that end.
-    pub(super) alive: &'static AtomicU32,
+    /// What is one for all cells.
+    pub(super) shared: &'static Shared,
+    /// The SMMU, if there is one.
+    pub(super) smmu: Option<Smmu>,
 }
 
 /// The virtual timer's line belongs to every cell without a record.
@@ -72,8 +75,8 @@ pub(super) fn make(
         // SAFETY: the machine's distributor, checked.
         gicd: unsafe { Block::at(board.gicd) },
         cores,
-        alive: board.alive,
-        windows: [NO_WINDOW; cells::MAX_WINDOWS],
+        shared: board.shared,
+        windows: windows(table, number, board, pool, stage2),
         irqs: [Lines { word: 0, class: 0, lines: 0 }; MAX_LINES],
         id: identification(),
     };
@@ -123,14 +126,33 @@ fn own(table: &Table<'_>, number: u16, made: &mut Cell) {
             None => refuse(format_args!("cell {number} has lines in too many words")),
         }
     }
+}
+
+/// What a pledge may have to take away: streams first, because a device is to stop before its
+/// windows go. That all fit was checked.
+fn windows(
+    table: &Table<'_>,
+    number: u16,
+    board: &Board,
+    pool: &mut Pool,
+    stage2: Root,
+) -> [Window; cells::MAX_WINDOWS] {
+    let vmid = u64::from(number) + 1;
+    let streams = table.of_cell(cell::STREAM, number).filter_map(|(_, r)| {
+        let entries = board.smmu?.give(pool, r.a, vmid, stage2.0);
+        Some(Window { entries, pages: 1, class: r.arg })
+    });
     let pieces = table.of_cell(cell::DEVICE, number).flat_map(|(_, r)| {
         Span::new(r.a, r.c).into_iter().flat_map(Span::leaves).zip(repeat(r.arg))
     });
-    // That they fit was checked.
-    for (to, (piece, class)) in made.windows.iter_mut().zip(pieces) {
-        let entries = Root(made.stage2).leaf(piece.base);
-        *to = Window { entries, pages: (piece.len / PAGE as u64) as u32, class };
-    }
+    let devices = pieces.map(|(piece, class)| Window {
+        entries: stage2.leaf(piece.base),
+        pages: (piece.len / PAGE as u64) as u32,
+        class,
+    });
+    let mut made = [NO_WINDOW; cells::MAX_WINDOWS];
+    made.iter_mut().zip(streams.chain(devices)).for_each(|(to, window)| *to = window);
+    made
 }
 
 // SAFETY: nobody looks at the entries of a window without pages.

@@ -9,6 +9,17 @@ fn span(start: *const u8, size: Option<usize>) -> Option<Span> {
     Span::new(start as u64, size? as u64).ok()
 }
 
+/// What a host of PCI shows of its bus: `ranges` of three cells there, two here, two of length
+/// (IEEE Std 1275 PCI bus binding, 12).
+fn behind<'a>(node: &fdt::node::FdtNode<'_, 'a>) -> impl Iterator<Item = Span> + use<'a> {
+    let is = |n: &str| node.property(n).and_then(fdt::node::NodeProperty::as_str);
+    let ranges = node.property("ranges").filter(|_| is("device_type") == Some("pci"));
+    ranges.map_or(&[][..], |p| p.value).chunks_exact(28).filter_map(|range| {
+        let number = |at: usize| range[at..at + 8].iter().fold(0, |n, b| n << 8 | u64::from(*b));
+        Span::new(number(12), number(20)).ok()
+    })
+}
+
 impl Machine for Firmware<'_> {
     fn has_ram(&self, wanted: Span) -> bool {
         let mut nodes = self.0.all_nodes().filter(|n| {
@@ -35,6 +46,7 @@ impl Machine for Firmware<'_> {
         let nodes = self.0.all_nodes();
         let mut regions = nodes.flat_map(|n| n.reg().into_iter().flatten());
         regions.any(|r| span(r.starting_address, r.size).is_some_and(|s| s.overlaps(wanted)))
+            || self.0.all_nodes().any(|n| behind(&n).any(|s| s.overlaps(wanted)))
     }
 
     fn has_core(&self, affinity: u64) -> bool {

@@ -7,11 +7,12 @@
 //!    (`machine`).
 //! 2. `cell`: makes the tables that the resident part reads, and the second-stage table (`tables`).
 //! 3. `gic`: fixes what cells may not change, hands over their lines disabled.
+//!    `smmu`: makes the stream table, gives streams to cells, turns it on.
 //! 4. `registers`: writes every EL2 register whole.
 //! 5. `secondary`: starts the other cores, each of which does the same for itself; the first core
 //!    of another cell also verifies and places that cell's images (`guest`). Then they wait in
 //!    resident code.
-//! 6. `start`: when all are there, zeroes what nexus-boot left, then init itself, and enters cell 0.
+//! 6. `start`: when all are there, zeroes what nexus-boot left, then init itself, enters cell 0.
 //!
 //! A refusal (`refuse`) says why on the console and in the Boot Error Buffer and powers the machine
 //! off.
@@ -23,6 +24,7 @@ mod machine;
 mod refuse;
 mod registers;
 mod secondary;
+mod smmu;
 mod start;
 mod tables;
 

@@ -1,6 +1,6 @@
 //! From nexus-boot's jump to the first instruction of cell 0.
 use core::arch::global_asm;
-use core::sync::atomic::{AtomicU32, Ordering::Relaxed};
+use core::sync::atomic::AtomicU32;
 
 use abi::PAGE;
 use abi::boot::{HANDOFF_MAGIC, Handoff, cell};
@@ -10,10 +10,12 @@ use super::cell::{Board, make};
 use super::machine::Firmware;
 use super::refuse::{PLACES, refuse};
 use super::secondary::{self, Work};
+use super::smmu::Smmu;
 use super::tables::{Attributes, Pool, Root};
 use super::{gic, registers};
 use crate::memory::Block;
-use crate::resident::{Cell, Core, Release, state};
+use crate::resident::dma::EACH;
+use crate::resident::{Cell, Core, Release, Shared, state};
 use crate::{mrs, msr};
 
 /// How an image differs from RumKV as it is used; see [`crate::image!`].
@@ -87,10 +89,8 @@ pub fn start(handoff_at: u64, choice: Choice) -> ! {
     // Another cell may end before cell 0 starts.
     zero(board.post_mortem, PAGE as u64);
     let persistent = pool.next();
-    let alive = pool.pages(1).base() as *const AtomicU32;
-    // SAFETY: a fresh zeroed page of RumKV's own memory, from now on only shared.
-    board.alive = unsafe { &*alive };
-    board.alive.store(u32::from(table.header().cells), Relaxed);
+    board.smmu = Smmu::find(&table, &mut pool);
+    board.shared = shared(&table, board.smmu, &mut pool);
     let cells: [Option<&'static Cell>; MAX_CELLS as usize] = core::array::from_fn(|n| {
         let is = n < usize::from(table.header().cells);
         is.then(|| make(&table, n as u16, &board, &mut pool, choice))
@@ -108,6 +108,9 @@ pub fn start(handoff_at: u64, choice: Choice) -> ! {
     // win.
     for line in (persistent..pool.next()).step_by(16) {
         clean(line);
+    }
+    if let Some(smmu) = board.smmu {
+        smmu.enable();
     }
     let work = Work { table, handoff, root: root.0.base(), choice };
     let others = cells.iter().flatten().flat_map(|c| c.cores).map(|page| &page.core).skip(1);
@@ -186,8 +189,28 @@ fn clear_of_cells(table: &Table<'_>, handoff: &Handoff) {
     }
 }
 
-/// Stands for the count of living cells until there is memory for it.
-static NONE_ALIVE: AtomicU32 = AtomicU32::new(0);
+// SAFETY: nobody looks there while there is no SMMU.
+const NO_SMMU: Block = unsafe { Block::at(0) };
+
+/// Stands for what is shared until there is memory for it.
+static NOT_YET: Shared = share(0, NO_SMMU, NO_SMMU);
+
+/// What is shared at first. The first four commands are init's own.
+const fn share(alive: u32, smmu: Block, queue: Block) -> Shared {
+    let (ticket, done) = (AtomicU32::new(EACH), AtomicU32::new(EACH));
+    Shared { alive: AtomicU32::new(alive), ticket, done, smmu, queue }
+}
+
+/// Makes what is shared.
+fn shared(table: &Table<'_>, smmu: Option<Smmu>, pool: &mut Pool) -> &'static Shared {
+    let place = pool.pages(1).base() as *mut Shared;
+    let [registers, queue] = smmu.map_or([NO_SMMU; 2], |s| [s.registers, s.queue]);
+    let made = share(u32::from(table.header().cells), registers, queue);
+    // SAFETY: a fresh page of RumKV's own memory, large enough and aligned.
+    unsafe { place.write(made) };
+    // SAFETY: written above, from now on only shared.
+    unsafe { &*place }
+}
 
 fn board(table: &Table<'_>) -> Board {
     let record = |kind| match table.first(kind) {
@@ -201,7 +224,8 @@ fn board(table: &Table<'_>) -> Board {
         gicr: gic.b,
         post_mortem: record(cell::POST_MORTEM).a,
         own: (own.a, own.c),
-        alive: &NONE_ALIVE,
+        shared: &NOT_YET,
+        smmu: None,
     }
 }
 
@@ -238,6 +262,10 @@ fn own_map<'a>(
         (board.gicd, GICD_LEN, Attributes::DEVICE),
     ] {
         root.map(pool, [base, base, len], attributes, false);
+    }
+    if let Some(smmu) = board.smmu {
+        let at = smmu.registers.base();
+        root.map(pool, [at, at, PAGE as u64], Attributes::DEVICE, false);
     }
     for page in cells.flat_map(|cell| cell.cores) {
         let gicr = page.core.gicr.base();

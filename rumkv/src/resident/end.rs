@@ -9,6 +9,7 @@ use core::sync::atomic::Ordering::{AcqRel, Relaxed};
 use abi::hypercall::{POST_MORTEM_MAGIC, PostMortem, cause};
 use core::mem::offset_of;
 
+use super::dma::drain;
 use super::park::{park, quiet, rendezvous};
 use super::state::core;
 use crate::system::power_off;
@@ -49,6 +50,8 @@ pub(super) extern "C" fn resident_end(why: u64) -> ! {
     instruction!("dsb ishst");
     instruction!("tlbi vmalls12e1is");
     instruction!("dsb ish");
+    // The SMMU walks the same tables.
+    drain(cell);
     rendezvous(core);
     for n in 1..32 {
         let lines = cell.lines(n);
@@ -69,10 +72,16 @@ pub(super) extern "C" fn resident_end(why: u64) -> ! {
     // The magic last: a reader that finds it finds the rest.
     page.write64(0, head);
     instruction!("dsb sy");
-    if cell.alive.fetch_sub(1, AcqRel) == 1 {
-        power_off();
+    if cell.shared.alive.fetch_sub(1, AcqRel) == 1 {
+        off();
     }
     park()
+}
+
+/// Powers the machine off.
+#[inline(never)]
+pub fn off() -> ! {
+    power_off()
 }
 
 const _: () = assert!(

@@ -5,6 +5,7 @@ use abi::call::Error;
 use abi::hypercall::{CELL_OFF, COUNTERS, PLEDGE, RUMKV_VERSION, VERSION, cause, counter};
 use abi::pledge::hard;
 
+use super::dma::drain;
 use super::end::end;
 use super::park::{quiet, rendezvous};
 use super::state::{Core, Frame, Page};
@@ -46,6 +47,7 @@ fn pledge(core: &Core, mask: u64) -> u64 {
     instruction!("dsb ishst");
     instruction!("tlbi vmalls12e1is");
     instruction!("dsb ish");
+    drain(cell);
     // After the first rendezvous no sibling is still about to enable what it no longer owns, after
     // the second one no list register holds what arrived until then; the third time clears what
     // that made pending. Lines of word 0 are disabled by each core itself (`park::pass`): those

@@ -6,6 +6,7 @@
 //! init.
 
 mod distributor;
+pub(crate) mod dma;
 mod end;
 mod firmware;
 mod hypercall;
@@ -17,6 +18,6 @@ mod sysreg;
 mod trap;
 mod vectors;
 
-pub use state::{Cell, Core, Frame, Page};
+pub use state::{Cell, Core, Frame, Page, Shared};
 pub use trap::synchronous;
 pub(crate) use vectors::{Join, Release};

@@ -1,9 +1,10 @@
 //! What RumKV keeps: a block per core and a table per cell, made by init, read by the handlers.
 //!
 //! Changed after boot, and nothing else: a cell's mask and own lines (by PLEDGE), its end mark and
-//! how many of its cores are on, the number of cells that live; a core's state, entry and context,
-//! its counters, its passes, the frame. What more than one core may touch is atomic; what one core
-//! alone writes is loaded and stored without a read-modify-write.
+//! how many of its cores are on; the number of cells that live, the tickets of the SMMU's queue; a
+//! core's state, entry and context, its counters, its passes, the frame. What more than one core
+//! may touch is atomic; what one core alone writes is loaded and stored without a
+//! read-modify-write.
 use core::cell::UnsafeCell;
 use core::sync::atomic::{AtomicU32, AtomicU64, Ordering::Relaxed};
 
@@ -22,13 +23,14 @@ pub struct Frame {
     pub x: [u64; 32],
 }
 
-/// A device window of a cell.
+/// A device window of a cell, or a stream: what a pledge zeroes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct Window {
-    /// The first of its entries in a table of level 3, one after the other.
+    /// The first of its entries in a table of level 3, one after the other; of a stream, its entry
+    /// in the stream table, which aborts when its first word is zero.
     pub entries: Block,
-    /// Pages; 0: no window.
+    /// Pages; 1: a stream; 0: no window.
     pub pages: u32,
     /// Hard pledge that it needs.
     pub class: u32,
@@ -48,6 +50,22 @@ pub struct Lines {
 
 /// Most entries of [`Cell::irqs`].
 pub const MAX_LINES: usize = 32;
+
+/// What all cells of the machine share.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Shared {
+    /// Cells that live.
+    pub alive: AtomicU32,
+    /// Tickets of the SMMU's queue: the next one, and the one that is up.
+    pub ticket: AtomicU32,
+    /// See `ticket`.
+    pub done: AtomicU32,
+    /// The SMMU; 0: there is none.
+    pub smmu: Block,
+    /// Its command queue.
+    pub queue: Block,
+}
 
 /// One cell.
 #[repr(C)]
@@ -74,8 +92,8 @@ pub struct Cell {
     pub gicd: Block,
     /// Its cores, at most [`cells::MAX_CORES`].
     pub cores: &'static [Page],
-    /// Cells of the machine that live.
-    pub alive: &'static AtomicU32,
+    /// What is one for all cells.
+    pub shared: &'static Shared,
     /// Device windows.
     pub windows: [Window; MAX_WINDOWS],
     /// Interrupts.

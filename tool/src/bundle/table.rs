@@ -3,7 +3,11 @@ use abi::boot::{CELLS_MAGIC, CELLS_VERSION, CellRecord, CellsHeader, cell, virt}
 
 use super::{Load, Parts};
 use crate::pack::Flat;
-use crate::profile::{Profile, board::SECOND_UART, model::Cell};
+use crate::profile::{
+    Profile,
+    board::{SECOND_UART, SMMU},
+    model::Cell,
+};
 
 /// The members that every Rumpk cell finds under `/Boot`.
 #[derive(Debug)]
@@ -88,6 +92,7 @@ fn machine(profile: &Profile) -> Vec<CellRecord> {
     if profile.rumkv().is_some() {
         out.push(record(cell::HYPERVISOR, 0, virt::RUMKV, 0, virt::RUMKV_LEN));
         out.push(record(cell::POST_MORTEM, 0, virt::POST_MORTEM, 0, 0));
+        out.push(record(cell::IOMMU, 0, SMMU, 0, 3));
     }
     out
 }

@@ -63,6 +63,9 @@ const fn kept(name: &'static str, at: u64, len: u64, why: &'static str) -> Board
 /// The second console of QEMU's `virt`: there only if it is asked for (QEMU 9.1 and later).
 pub const SECOND_UART: u64 = 0x0904_0000;
 
+/// The SMMUv3 of QEMU's `virt`.
+pub const SMMU: u64 = 0x0905_0000;
+
 /// QEMU's `virt` with GICv3 and SMMUv3, as `-machine dumpdtb=` shows it (QEMU 10.0).
 static VIRT: Board = Board {
     name: "qemu-virt-aarch64",
@@ -80,7 +83,7 @@ static VIRT: Board = Board {
         device("PL031 clock", virt::RTC, 0x1000, 34, hard::OTHER),
         kept("fw_cfg", 0x0902_0000, 0x1000, NO_IOMMU),
         device("PL061 GPIO", 0x0903_0000, 0x1000, 39, hard::OTHER),
-        kept("SMMUv3", 0x0905_0000, 0x2_0000, IOMMU),
+        kept("SMMUv3", SMMU, 0x2_0000, IOMMU),
         kept("virtio-mmio", 0x0A00_0000, 0x4000, NO_IOMMU),
         kept("PCI memory", 0x1000_0000, 0x2F00_0000, PCI),
         kept("PCI configuration", 0x40_1000_0000, 0x1000_0000, PCI),
