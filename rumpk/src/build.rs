@@ -28,6 +28,8 @@ pub const ZERO_STEP: u64 = 32 << 10;
 const RELOCATIONS_STEP: u64 = 64;
 /// Pages mapped in one step.
 const MAP_STEP: u64 = 64 * PAGE_LEN;
+/// Pages of code, each of whose cache lines is cleaned, about 200 instructions a page.
+const CODE_STEP: u64 = 16 * PAGE_LEN;
 
 /// What a domain is made from and where it lies: everything that a Blink needs, decided at spawn.
 #[derive(Clone, Debug)]
@@ -219,8 +221,10 @@ impl<M: Machine> Kernel<M> {
         if done >= len || perms == 0 {
             return next_part(part);
         }
-        let (address, now) = (domain.extent.0 + offset + done, MAP_STEP.min(len - done));
-        if perms & X != 0 && !domain.layout.again {
+        let fresh_code = perms & X != 0 && !domain.layout.again;
+        let step = if fresh_code { CODE_STEP } else { MAP_STEP };
+        let (address, now) = (domain.extent.0 + offset + done, step.min(len - done));
+        if fresh_code {
             self.machine.sync_code(address, now as usize);
         }
         match self.map_for(id, address, now, perms, Memory::Normal) {

@@ -14,6 +14,10 @@ use abi::ring::{DEFAULT_SLOTS, SLOT_LEN, SLOTS_OFFSET};
 use arch::{Machine, Memory};
 use cap::Cap;
 
+/// Most bytes of a buffer area, and most slots of a ring: an end is mapped and unmapped in one call.
+const BUFFER_MAX: u32 = 4 << 20;
+const SLOTS_MAX: u32 = 1024;
+
 /// A domain of another core mapped the end.
 pub const FAR_MAPPED: u8 = NONE - 1;
 const _: () = assert!(crate::kernel::DOMAINS <= FAR_MAPPED as usize);
@@ -132,7 +136,8 @@ impl<M: Machine> Kernel<M> {
         buffer: u32,
     ) -> Result<u8, Error> {
         let index = self.channels.iter().position(|c| c.base == 0).ok_or(Error::Full)?;
-        if !slots.is_power_of_two() || !(buffer as usize).is_multiple_of(PAGE) {
+        let areas = (buffer as usize).is_multiple_of(PAGE) && buffer <= BUFFER_MAX;
+        if !slots.is_power_of_two() || slots > SLOTS_MAX || !areas {
             return Err(Error::BadCall);
         }
         // Nobody there yet is not `Gone`: a driver starts before its clients, and what is sent early waits in the ring.
@@ -140,7 +145,8 @@ impl<M: Machine> Kernel<M> {
         let ends = [end.clone(), end];
         let mut channel = Channel { slots, buffer, number, ends, ..Channel::FREE };
         channel.base = self.memory.take(channel.len())?;
-        self.machine.bytes_mut(channel.base, channel.len() as usize).fill(0);
+        // Large ones are the manifest's, made at boot, when nobody runs yet; a child's has four pages.
+        self.machine.zero(channel.base, channel.len() as usize);
         self.channels[index] = channel;
         Ok(index as u8)
     }

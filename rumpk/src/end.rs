@@ -15,6 +15,8 @@ use arch::Machine;
 /// Objects that one step looks at, and how many of them it releases at most.
 const LOOK_STEP: usize = 128;
 const RELEASE_STEP: usize = 8;
+/// An object of more bytes is released in a step of its own: eight domains may have mapped it.
+const LARGE: u64 = 1 << 20;
 
 impl<M: Machine> Kernel<M> {
     /// Ends one fiber. The first one takes its domain along: its parent knows no other, and could end none.
@@ -117,13 +119,23 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn release_some(&mut self, id: u8, at: u64) -> Step {
         let mut released = 0;
         for index in at as usize..OBJECTS.min(at as usize + LOOK_STEP) {
-            released += usize::from(self.release_object(index as u32, id));
-            if released == RELEASE_STEP {
+            released += self.release_object(index as u32, id);
+            if released >= RELEASE_STEP {
                 return Step::More(index as u64 + 1);
             }
         }
         let at = at + LOOK_STEP as u64;
         if at < OBJECTS as u64 { Step::More(at) } else { self.recalled(id) }
+    }
+
+    /// Whether removing what others mapped of an object is a step of its own.
+    fn is_large(&self, object: u32) -> bool {
+        let len = match self.body(object) {
+            Body::End { channel, .. } => self.channels[channel as usize % CHANNELS].len(),
+            Body::Device { len, .. } | Body::Memory { len, .. } => len,
+            _ => 0,
+        };
+        len > LARGE
     }
 
     /// What the domain lent to other cores must be back before anything of it is used again.
@@ -180,30 +192,31 @@ impl<M: Machine> Kernel<M> {
     }
 
     /// Frees an object of the domain that ends, wherever it is mapped, and forgets what the domain mapped of others'.
-    /// `true`: it was the domain's.
-    fn release_object(&mut self, index: u32, id: u8) -> bool {
+    /// How much of a step it took; 0: it was not the domain's.
+    fn release_object(&mut self, index: u32, id: u8) -> usize {
         let object = self.objects[index as usize];
         if object.is_free() {
-            return false;
+            return 0;
         }
         // Its own pages go with its space, and its own fibers wait for nothing any more.
         self.forget_mapping(index, id);
         self.objects[index as usize].waiters &= !self.domains[id as usize % DOMAINS].fibers;
         if object.owner != id {
-            return false;
+            return 0;
         }
         if object.is_kept() {
             if self.domains[id as usize % DOMAINS].fate == Fate::End {
                 // It ends in quarantine: no instance comes that would need the place.
                 self.free_object(index);
             }
-            return false;
+            return 0;
         }
+        let released = if self.is_large(index) { RELEASE_STEP } else { 1 };
         self.unmap_everywhere(index);
         let fate = self.domains[id as usize % DOMAINS].fate;
         if fate != Fate::End {
             self.keep_object(index, id, fate);
-            return true;
+            return released;
         }
         match object.body {
             Body::End { channel, side } => self.drop_end(channel, side),
@@ -212,7 +225,7 @@ impl<M: Machine> Kernel<M> {
             _ => {}
         }
         self.free_object(index);
-        true
+        released
     }
 
     /// Leaves what the parent may ask about; frees the place if nobody will.

@@ -1,7 +1,6 @@
 //! The compiled cell manifest. It is part of the verified bundle; it is decoded with checks all the same.
 use abi::boot::{CellManifest, Grant, Link, MANIFEST_MAGIC, Service};
 use abi::cap::Kind;
-use abi::image::MEMORY_MAX;
 
 /// The manifest's bytes, header checked.
 #[derive(Clone, Copy)]
@@ -84,7 +83,10 @@ impl<'a> Manifest<'a> {
     }
 }
 
-/// Bytes of the MEMORY object that a grant asks for, at most [`MEMORY_MAX`].
+/// Most bytes of a MEMORY object: it is mapped and unmapped as a whole in one call.
+const REGION_MAX: u64 = 8 << 20;
+
+/// Bytes of the MEMORY object that a grant asks for, at most [`REGION_MAX`].
 pub fn region_len(grant: &Grant) -> u64 {
-    grant.b.min(MEMORY_MAX).next_multiple_of(abi::PAGE as u64)
+    grant.b.min(REGION_MAX).next_multiple_of(abi::PAGE as u64)
 }

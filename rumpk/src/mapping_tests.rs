@@ -6,6 +6,8 @@ use crate::grant_tests::{
     grant_until, map, pass, refused, revoke, store, take, until,
 };
 use crate::host_tests::boot;
+use crate::job::Step;
+use crate::object::{Body, Object};
 use abi::call::{Error, number as n, op};
 use abi::cap::{MAX_MAPPERS, R, slot};
 use arch::host::Host;
@@ -138,4 +140,25 @@ fn who_drops_an_end_takes_it_from_who_borrowed_it() {
     let bell = [slot::PARENT.into(), op::DOORBELL, 0, 0, 0, 0];
     assert_eq!(by(&mut k, first, n::SEND, bell), refused(Error::Gone));
     assert_eq!(k.machine.stale(), []);
+}
+
+#[test]
+fn an_end_releases_large_memory_a_piece_at_a_time() {
+    let (mut k, _, owner, base) = family();
+    let id = k.fibers[owner as usize].domain;
+    let large = |k: &Kernel<Host>| {
+        let large = |o: &&Object| matches!(o.body, Body::Memory { len, .. } if len == 8 << 20);
+        k.objects.iter().filter(large).count()
+    };
+    for _ in 0..3 {
+        k.new_object(Object::new(Body::Memory { base, len: 8 << 20 }, id, 0)).expect("a place");
+    }
+    let mut at = 0;
+    let mut seen = Vec::new();
+    while let Step::More(next) = k.release_some(id, at) {
+        at = next;
+        seen.push(large(&k));
+    }
+    seen.dedup();
+    assert_eq!(seen, [2, 1, 0], "one in a step");
 }

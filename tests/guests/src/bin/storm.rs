@@ -35,6 +35,7 @@ fn main() -> usize {
         "sink" => Channel::find(NUMBER, 0).and_then(sink).map_or(4, |()| 0),
         "interrupts" => interrupts().map_or(5, |()| 0),
         "fork" => fork(),
+        "maps" => maps().map_or(6, |()| 0),
         "work" => work(),
         "tick" => tick(),
         _ => 1,
@@ -118,6 +119,17 @@ fn interrupts() -> Result<()> {
         if count == 100 {
             println!("storm: {count} interrupts");
         }
+    }
+}
+
+/// Maps and unmaps the largest memory that there is, and the largest channel.
+fn maps() -> Result<()> {
+    loop {
+        for large in [slot::FIRST, slot::FIRST + 1] {
+            rt::sys::map(large, 0, 0, R | W)?;
+            rt::sys::map(large, 0, 0, 0)?;
+        }
+        yield_();
     }
 }
 

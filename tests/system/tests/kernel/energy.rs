@@ -199,6 +199,22 @@ fn an_interrupt_storm() {
     assert!(cell.interrupts > 5_000, "{} interrupts", cell.interrupts);
 }
 
+/// The longest stretch of the kernel that a call may be, ns at an instruction each.
+const STRETCH: u64 = 20_000;
+
+/// The kernel enters and removes thousands of pages at a time, and is not preempted.
+#[test]
+fn a_storm_of_large_maps() {
+    let sink = r#"spectrum "photon"; energy 100; pledge "STDIO"; args "sink""#;
+    let maps = r#"spectrum "void"; pledge "STDIO"; args "maps"
+        memory "large" bytes="8M"
+        channel 0x10001 to="sink" pledge="STDIO" buffer="4M""#;
+    let (outcome, cell) = keeps_its_time("large maps", &[("sink", sink), ("maps", maps)]);
+    let [late, ..] = numbers::<5>(&outcome, "metronome: ");
+    assert!(cell.calls > 2_000, "{} calls", cell.calls);
+    assert!(late < STRETCH, "{late} ns late");
+}
+
 #[test]
 fn a_fork_bomb() {
     let fork = r#"spectrum "matter"; energy 3000; pledge "STDIO" "RPATH" "EXEC"; args "fork""#;

@@ -18,7 +18,7 @@ const OWN_CHANNELS: u64 = 0x1_0000;
 /// Most slots of a ring.
 const MOST_SLOTS: u64 = 1024;
 /// Most bytes of a buffer area.
-const MOST_BUFFER: u64 = 16 << 20;
+const MOST_BUFFER: u64 = 4 << 20;
 /// Most bytes of a MEMORY object: one `map` of all of it is one stretch of the kernel.
 const MOST_REGION: u64 = 8 << 20;
 /// Most places for children: all fibers and all channels of a core.
@@ -303,7 +303,7 @@ fn sizes(channel: &Channel, out: &mut Vec<Report>) {
     let buffer = channel.buffer.as_ref();
     if let Some(bad) = buffer.filter(|b| !b.value.is_multiple_of(page) || b.value > MOST_BUFFER) {
         out.push(
-            Report::new("a buffer area is a multiple of 4K, at most 16M")
+            Report::new("a buffer area is a multiple of 4K, at most 4M")
                 .at(&bad.at, format!("{} bytes", bad.value))
                 .help("for example `buffer=\"4K\"`"),
         );
