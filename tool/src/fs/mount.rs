@@ -64,9 +64,11 @@ fn session(
     ];
     let session = Session::new(fuse, folder, &config).and_then(Session::spawn);
     session.map_err(|error| {
+        // Without root the mount is left to a helper; that it is missing is an error of the same kind as a missing folder.
+        let helper = error.kind() == std::io::ErrorKind::NotFound && folder.exists();
         let why = if !Path::new("/dev/fuse").exists() {
             "there is no /dev/fuse: this kernel has no FUSE (try `modprobe fuse`)".to_owned()
-        } else if error.kind() == std::io::ErrorKind::PermissionDenied {
+        } else if helper || error.kind() == std::io::ErrorKind::PermissionDenied {
             format!("{error}: mounting wants root, or fusermount3 (package fuse3)")
         } else {
             error.to_string()
