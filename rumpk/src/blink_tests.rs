@@ -328,6 +328,19 @@ fn a_kill_in_quarantine_is_for_good() {
     assert!(k.fibers[init].ended & 1 << place != 0);
 }
 
+/// The kernel works for a restarted domain also when that starts a fiber: a kill is one all the same.
+#[test]
+fn a_kill_is_not_lost_while_a_further_fiber_is_made() {
+    let (mut k, place) = child(policy::RESTART);
+    fault(&mut k);
+    run(&mut k, place);
+    let id = k.fibers[place].domain;
+    k.begin(id, crate::job::Phase::Stack);
+    let blinks = k.domains[id as usize].history.blinks;
+    k.end_domain(id, end::KILLED, 0);
+    until(&mut k, "a Blink", |k| k.domains[id as usize].history.blinks == blinks + 1);
+}
+
 #[test]
 fn the_checkpoint_is_kept_once_and_not_by_who_cannot_be_trusted() {
     let (mut k, place) = child(policy::RESTART);

@@ -46,7 +46,7 @@ impl<M: Machine> Kernel<M> {
     pub(crate) fn end_domain(&mut self, id: u8, cause: u8, code: u64) {
         let domain = &self.domains[id as usize % DOMAINS];
         // Who is made anew already need not be made anew again.
-        let reborn = domain.layout.again && !domain.job.is_none() && !domain.history.parked;
+        let reborn = domain.layout.again && domain.job.phase.makes_an_instance();
         if self.is_ending(id) || (reborn && cause == end::KILLED) {
             return;
         }

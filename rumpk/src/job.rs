@@ -44,6 +44,13 @@ pub enum Phase {
     Stack,
 }
 
+impl Phase {
+    /// Whether an instance of the domain is being made that does not run yet.
+    pub fn makes_an_instance(self) -> bool {
+        (Self::Birth as u8..=Self::Start as u8).contains(&(self as u8))
+    }
+}
+
 /// A job: the phase, and how far it got. What `at` counts is the phase's own affair.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct Job {
