@@ -55,7 +55,7 @@ fn single() -> Vec<Case> {
     let edit = |n, change: fn(&mut abi::boot::CellRecord)| one().edit(n, change);
     vec![
         ("kind 0", edit(at::CLOCK, |r| r.kind = 0), Reason::UnknownKind, Some(at::CLOCK)),
-        ("kind 18", edit(at::CLOCK, |r| r.kind = 18), Reason::UnknownKind, Some(at::CLOCK)),
+        ("kind 20", edit(at::CLOCK, |r| r.kind = 20), Reason::UnknownKind, Some(at::CLOCK)),
         ("cell 1", edit(at::IRQ, |r| r.cell = 1), Reason::NoSuchCell, Some(at::IRQ)),
         ("machine of cell", edit(at::UART, |r| r.cell = 1), Reason::CellNotZero, Some(at::UART)),
         ("ram odd", edit(at::RAM, |r| r.b += 1), Reason::NotAligned, Some(at::RAM)),
