@@ -59,7 +59,9 @@ cell "shootdown" {{
     let folder = folder();
     let path = folder.path().join(format!("shootdown-{role}-{cores}.kdl"));
     std::fs::write(&path, text).expect("a profile");
-    let outcome = Boot::of(&built(&path.to_string_lossy())).timeout(Duration::from_mins(5)).run();
+    // On four cores a revoke takes a fifth of a second of the host's time.
+    let patience = Duration::from_secs(300 + rounds);
+    let outcome = Boot::of(&built(&path.to_string_lossy())).timeout(patience).run();
     expect_exit(&outcome, code::OK);
     outcome.text().replace('\r', "")
 }
@@ -96,7 +98,7 @@ fn the_next_load_after_a_revoke_is_the_last() {
 
 #[test]
 #[ignore = "minutes: run by --long"]
-fn ten_thousand_revokes_on_four_cores_and_as_many_loads() {
-    calls(10_000, 4);
+fn two_thousand_revokes_on_four_cores_and_ten_thousand_loads() {
+    calls(2_000, 4);
     loads(10_000, 2);
 }
