@@ -172,3 +172,20 @@ fn what_was_synced_survives_the_end_of_the_tool_and_snapshots_are_read_only() {
     mounted.end();
     assert_eq!(disk.ok("cat disk x"), "new");
 }
+
+/// Names that only begin as hidden ones do are somebody's: they are listed, and the next mount keeps them.
+#[test]
+fn names_like_those_of_removed_files_are_kept() {
+    let disk = Disk::new("2M");
+    let names = [".nexfs-removed-1", ".nexfs-removed-notes"];
+    let Some(mounted) = disk.mount("") else { return };
+    fs::create_dir(mounted.at.join(names[0])).expect("a folder");
+    fs::write(mounted.at.join(names[1]), "kept").expect("a file");
+    drop(mounted);
+    let Some(mounted) = disk.mount("") else { return };
+    let all = fs::read_dir(&mounted.at).expect("the root").map(|e| e.expect("an entry"));
+    let mut all: Vec<_> = all.map(|e| e.file_name().into_string().expect("text")).collect();
+    all.sort();
+    assert_eq!(all, names);
+    assert_eq!(fs::read(mounted.at.join(names[1])).expect("the file"), b"kept");
+}

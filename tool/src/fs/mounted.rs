@@ -14,6 +14,12 @@ use super::inodes::{Inodes, ROOT};
 /// Start of hidden names.
 const HIDDEN: &str = ".nexfs-removed-";
 
+/// Whether [`Mounted::hide`] can have given this name.
+fn is_hidden(name: &str, kind: Kind) -> bool {
+    let number = name.strip_prefix(HIDDEN).map(str::parse::<u64>);
+    kind == Kind::File && matches!(number, Some(Ok(_)))
+}
+
 /// What a listing has.
 pub type Names = Vec<(String, Kind)>;
 
@@ -68,13 +74,17 @@ impl Mounted {
         Ok(all)
     }
 
-    /// What a mount that was cut off left open.
+    /// What a mount that was cut off left open. Only what [`Self::hide`] can have made: other names that begin so are somebody's.
     fn remove_hidden(&mut self) -> Result<(), Error> {
-        while let Some(entry) = self.volume.next_entry(Place::Live(""), HIDDEN)? {
+        let mut last = HIDDEN.to_owned();
+        while let Some(entry) = self.volume.next_entry(Place::Live(""), &last)? {
             if !entry.name().starts_with(HIDDEN) {
                 break;
             }
-            self.volume.unlink(entry.name())?;
+            entry.name().clone_into(&mut last);
+            if is_hidden(&last, entry.stat.kind) {
+                self.volume.unlink(&last)?;
+            }
         }
         Ok(())
     }
@@ -276,7 +286,7 @@ impl Mounted {
         let mut last = String::new();
         while let Some(entry) = self.at(&path, |v, place| v.next_entry(place, &last))? {
             entry.name().clone_into(&mut last);
-            if !(number == ROOT && last.starts_with(HIDDEN)) {
+            if !(number == ROOT && is_hidden(&last, entry.stat.kind)) {
                 names.push((last.clone(), entry.stat.kind));
             }
         }
